@@ -1,0 +1,1 @@
+"""Pure functions over arrays with declared parameters; never a model, never Flask."""

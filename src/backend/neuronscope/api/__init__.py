@@ -1,0 +1,1 @@
+"""The REST face: security, schemas, thin routes."""

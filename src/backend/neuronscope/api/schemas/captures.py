@@ -1,0 +1,34 @@
+"""Captures: a prompt run once with taps."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from neuronscope.api.schemas.common import Answer, ModelId, Request, TokenOut
+
+
+class CaptureRequest(Request):
+    model_id: ModelId | None = None
+    prompt: str = Field(min_length=1, max_length=200_000)
+    points: list[str] | None = Field(None, min_length=1, max_length=64)
+    """Point names or addresses; default: the neurons and the residual stream of every layer."""
+    layers: list[int] | None = Field(None, min_length=1, max_length=512)
+
+
+class NextToken(Answer):
+    id: int
+    text: str
+    logprob: float
+
+
+class CaptureAnswer(Answer):
+    trace_id: str
+    model_id: str
+    tokens: list[TokenOut]
+    layers: list[int]
+    points: list[str]
+    """Addresses that the trace holds."""
+    unavailable: dict[str, str]
+    """Default addresses that the model lacks, with the reasons."""
+    top: list[NextToken]
+    """The likeliest next tokens after the prompt."""

@@ -1,0 +1,45 @@
+"""What every resource shares."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Request(BaseModel):
+    """A body or query from a client: unknown fields are refused, so that a misspelt one is never ignored."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class Answer(BaseModel):
+    """What the server sends."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+
+class ErrorBody(Answer):
+    code: str
+    message: str
+    hint: str
+
+
+class ErrorAnswer(Answer):
+    error: ErrorBody
+
+
+class TokenOut(Answer):
+    id: int
+    text: str
+    special: bool
+
+
+def _split_commas(value: object) -> object:
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+IntList = Annotated[list[int], BeforeValidator(_split_commas)]
+"""Integers of a query, as ``1,2,3``."""
+
+ModelId = Annotated[str, Field(min_length=1, max_length=200, description="Id of a listed model or of the hub.")]

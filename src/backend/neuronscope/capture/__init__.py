@@ -1,0 +1,1 @@
+"""Taps: reading the tensors of a forward pass without changing it."""

@@ -1,0 +1,1 @@
+"""The vocabulary of NeuronScope. Imports neither torch nor flask, nor any other room of the house."""

@@ -1,0 +1,86 @@
+"""The messages of a run. Live streams, trace files and replay all carry these; the time axis is the step, never the clock."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Phase = Literal["prefill", "decode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token as shown to a person. ``special`` ones stay out of colour scales, rankings and indexes."""
+
+    id: int
+    text: str
+    special: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one step kept of one tensor: its shape, its statistics and, where kept, a payload with its ``kind``."""
+
+    address: str
+    shape: tuple[int, ...]
+    stats: dict[str, float]
+    payload: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """First event of a run. ``unavailable`` maps each default point that the model lacks to the reason."""
+
+    trace_id: str
+    model_id: str
+    revision: str | None
+    model_key: str
+    config: dict[str, Any]
+    tokens: tuple[Token, ...]
+    points: tuple[str, ...]
+    unavailable: dict[str, str] = field(default_factory=dict)
+    type: str = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Activations of the tokens that one call consumed (``inputs``), and the token it emitted, if it emitted one."""
+
+    phase: Phase
+    step: int
+    pos0: int
+    t_add: int
+    inputs: tuple[Token, ...]
+    entries: tuple[Entry, ...]
+    token_id: int | None = None
+    token: str | None = None
+    logprob: float | None = None
+    top: tuple[dict[str, Any], ...] = ()
+    type: str = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Last event of a run that ended by itself or was stopped."""
+
+    reason: Literal["eos", "length", "stopped"]
+    type: str = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Last event of a run that could not go on."""
+
+    code: str
+    message: str
+    hint: str = ""
+    type: str = "error"
+
+
+Event = Start | Step | Done | Failed
+
+
+def to_map(event: Event) -> dict[str, Any]:
+    """The event as plain data, ``type`` first, as it travels on the wire."""
+    fields = asdict(event)
+    return {"type": fields.pop("type"), **fields}

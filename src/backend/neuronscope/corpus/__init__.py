@@ -1,0 +1,1 @@
+"""Texts, and the index of each neuron's strongest contexts in them."""

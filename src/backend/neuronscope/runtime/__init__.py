@@ -1,0 +1,1 @@
+"""What lives while the program runs: files, jobs, the models' owner."""

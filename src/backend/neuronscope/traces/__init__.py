@@ -1,0 +1,1 @@
+"""The one recorded thing: what captures write and every view reads."""
