@@ -1,1 +1,19 @@
-"""One file per resource."""
+"""The routes, one file per resource. A new resource is a new file and a row in ``ALL``."""
+
+from __future__ import annotations
+
+from neuronscope.api.routes import (
+    analyses,
+    captures,
+    corpora,
+    health,
+    indexes,
+    jobs,
+    models,
+    neurons,
+    system,
+    tokens,
+    traces,
+)
+
+ALL = (health, system, models, captures, traces, corpora, indexes, neurons, tokens, analyses, jobs)

@@ -36,6 +36,10 @@ class IndexRequest(Request):
     layers: list[int] | None = Field(None, min_length=1, max_length=512)
 
 
+class IndexPath(Request):
+    index_id: str
+
+
 class IndexEntry(Answer):
     index_id: str
     model_id: str

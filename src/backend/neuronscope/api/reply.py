@@ -1,0 +1,37 @@
+"""Answers: JSON, bytes, and streams that leave the worker thread before the client reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Response, request
+from pydantic import BaseModel
+
+STREAM_KEY = "neuronscope.stream"
+"""Key of the ASGI scope under which a route leaves an iterable of chunks for the ASGI side to send."""
+
+
+def reply(model: BaseModel, status: int = 200) -> Response:
+    """A model as JSON. NaN and infinities become null, since JSON has no word for them."""
+    return Response(model.model_dump_json(), status=status, mimetype="application/json")
+
+
+def json_reply(data: dict[str, Any], status: int = 200) -> Response:
+    """Plain data as JSON."""
+    return Response(json.dumps(data, ensure_ascii=False), status=status, mimetype="application/json")
+
+
+def stream(chunks: Iterable[bytes], mimetype: str, filename: str | None = None) -> Response:
+    """An answer of unknown length. Under ASGI only its head goes through Flask, so a slow reader holds no thread."""
+    scope = request.environ.get("asgi.scope")
+    if scope is None:
+        answer = Response(chunks, mimetype=mimetype)
+    else:
+        scope[STREAM_KEY] = chunks
+        answer = Response(b"", mimetype=mimetype)
+        del answer.headers["Content-Length"]
+    if filename is not None:
+        answer.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return answer

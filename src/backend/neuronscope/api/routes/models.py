@@ -1,0 +1,38 @@
+"""Models: listed, loaded, unloaded, described."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from neuronscope.api.reply import reply
+from neuronscope.api.routes.common import blueprint, services
+from neuronscope.api.schemas.jobs import JobOut
+from neuronscope.api.schemas.models import CardQuery, LoadRequest, ModelCard, ModelList, UnloadAnswer, UnloadRequest
+from neuronscope.api.work import model_card, start_load
+
+api = blueprint("models", "Models that can be looked into.")
+
+
+@api.get("/models", responses={200: ModelList})
+def list_models() -> Response:
+    """Every model known here: bundled, cached, local, and those of the hub worth starting with"""
+    return reply(ModelList.model_validate({"models": services().engine.list_models()}))
+
+
+@api.post("/models/load", responses={202: JobOut})
+def load_model(body: LoadRequest) -> Response:
+    """Start loading a model; the job's result is its card"""
+    return reply(start_load(services(), body), 202)
+
+
+@api.post("/models/unload", responses={200: UnloadAnswer})
+def unload_model(body: UnloadRequest) -> Response:
+    """Forget a loaded model and free its memory"""
+    freed = services().engine.unload(body.model_id)
+    return reply(UnloadAnswer(model_id=body.model_id, freed_bytes=freed))
+
+
+@api.get("/models/card", responses={200: ModelCard})
+def get_model_card(query: CardQuery) -> Response:
+    """Anatomy, parameter counts and hook points of a model; loads it if need be"""
+    return reply(model_card(services(), query.model_id))

@@ -1,0 +1,102 @@
+"""Traces: listed, described, read, exported."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from flask_openapi.models import Schema
+
+from neuronscope.api import traces
+from neuronscope.api.reply import reply, stream
+from neuronscope.api.routes.common import binary, blueprint, services
+from neuronscope.api.schemas.traces import (
+    Deleted,
+    ExportQuery,
+    Heatmap,
+    HeatmapQuery,
+    Layers,
+    LayersQuery,
+    StepPath,
+    TensorAnswer,
+    TensorQuery,
+    TraceDetail,
+    TraceList,
+    TracePath,
+)
+
+api = blueprint("traces", "Recorded runs.")
+
+api.components_schemas["TensorAnswer"] = Schema(**TensorAnswer.model_json_schema())
+_TENSOR = {
+    "description": "The tensor, as JSON or, when asked for by Accept, as its bytes",
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/TensorAnswer"}},
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+_EXPORT = {
+    "description": "The file, in the format asked for",
+    "content": {
+        kind: {"schema": {"type": "string", "format": "binary"}}
+        for kind in ("application/vnd.sqlite3", "application/zip", "application/json")
+    },
+}
+
+
+@api.get("/traces", responses={200: TraceList})
+def list_traces() -> Response:
+    """All traces of the workspace, newest first"""
+    return reply(traces.entries(services().workspace))
+
+
+@api.get("/traces/<trace_id>", responses={200: TraceDetail})
+def get_trace(path: TracePath) -> Response:
+    """Tokens, points and first predictions of a trace"""
+    return reply(traces.detail(services().workspace, path.trace_id))
+
+
+@api.delete("/traces/<trace_id>", responses={200: Deleted})
+def delete_trace(path: TracePath) -> Response:
+    """Delete a trace"""
+    traces.delete(services().workspace, path.trace_id)
+    return reply(Deleted(deleted=path.trace_id))
+
+
+@api.get("/traces/<trace_id>/steps/<step>", responses={200: binary("application/msgpack", "The step event")})
+def get_step(path: StepPath) -> Response:
+    """One step of a trace as the MessagePack map that the live stream sent"""
+    return Response(traces.step(services().workspace, path.trace_id, path.step), mimetype="application/msgpack")
+
+
+@api.get("/traces/<trace_id>/events", responses={200: binary("application/msgpack", "MessagePack maps, one after another")})
+def replay_trace(path: TracePath) -> Response:
+    """Replay: every event of the run, in order, as a sequence of MessagePack maps"""
+    return stream(traces.replay(services().workspace, path.trace_id), "application/msgpack")
+
+
+@api.get("/traces/<trace_id>/export", responses={200: _EXPORT})
+def export_trace(path: TracePath, query: ExportQuery) -> Response:
+    """The trace as one file: the trace file itself, NumPy arrays, or JSON"""
+    chunks, mimetype, name = traces.export(services().workspace, path.trace_id, query.format)
+    return stream(chunks, mimetype, name)
+
+
+@api.get("/traces/<trace_id>/tensor", responses={200: _TENSOR})
+def get_tensor(path: TracePath, query: TensorQuery) -> Response:
+    """One tensor of a trace, float32"""
+    values = traces.tensor(services().workspace, path.trace_id, query.address)
+    kinds = ["application/json", "application/octet-stream"]
+    if request.accept_mimetypes.best_match(kinds, "application/json") == kinds[1]:
+        return Response(values.tobytes(), mimetype=kinds[1], headers={"X-Shape": ",".join(map(str, values.shape))})
+    return reply(TensorAnswer.model_validate(traces.encoded(query.address, values)))
+
+
+@api.get("/traces/<trace_id>/heatmap", responses={200: Heatmap})
+def get_heatmap(path: TracePath, query: HeatmapQuery) -> Response:
+    """The strongest units of one tensor by token"""
+    return reply(traces.heatmap(services().workspace, path.trace_id, query))
+
+
+@api.get("/traces/<trace_id>/layers", responses={200: Layers})
+def get_layers(path: TracePath, query: LayersQuery) -> Response:
+    """Statistics of a point, layer by layer"""
+    return reply(traces.layers(services().workspace, path.trace_id, query))
