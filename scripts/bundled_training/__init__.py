@@ -1,0 +1,1 @@
+"""How the bundled model is made: tokenizer, packed rows, training, fine-tuning, card."""

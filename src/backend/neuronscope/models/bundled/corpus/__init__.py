@@ -1,0 +1,7 @@
+"""The corpus the bundled model is trained on: generated, seeded, every character labelled."""
+
+from __future__ import annotations
+
+from .mixture import PARTS, Document, Span, Split, generate
+
+__all__ = ["PARTS", "Document", "Span", "Split", "generate"]
