@@ -1,0 +1,154 @@
+"""The models' one owner: each loaded model has one thread that runs it; whoever wants it to run queues there."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from neuronscope.core.errors import InsufficientMemory, NotFound
+from neuronscope.models.sources import BUNDLED_ID, Sources
+
+if TYPE_CHECKING:
+    from neuronscope.models.loaded import LoadedModel
+
+T = TypeVar("T")
+
+
+class _Owner:
+    """One loaded model and the thread that runs it."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self.loaded = loaded
+        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"model-{loaded.model_id}")
+        self.waiting = 0
+        self.last_used = 0
+
+
+class Engine:
+    """Loads, keeps, runs and frees models. Safe to call from any thread; imports torch at the first load."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self._owners: dict[str, _Owner] = {}
+        self._loading: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self._clock = 0
+
+    def run(self, model_id: str | None, work: Callable[[LoadedModel], T]) -> T:
+        """``work(loaded)`` on the model's own thread, after what already waits there; loads the model where it isn't.
+
+        ``None`` means the bundled model. Raises what loading raises and what ``work`` raises.
+        """
+        while True:
+            owner = self._owner(model_id or BUNDLED_ID)
+            with self._lock:
+                if self._owners.get(owner.loaded.model_id) is not owner:
+                    continue  # it was unloaded between finding and using it
+                future = owner.executor.submit(work, owner.loaded)
+                owner.waiting += 1
+                self._clock += 1
+                owner.last_used = self._clock
+            try:
+                return future.result()
+            finally:
+                with self._lock:
+                    owner.waiting -= 1
+
+    def load(self, model_id: str | None, **options: Any) -> LoadedModel:
+        """Load a model, or give the loaded one back. Options as in :func:`neuronscope.models.loader.load`.
+
+        Loading it again with other options replaces it.
+        """
+        wanted = {key: value for key, value in options.items() if value is not None}
+        owner = self._owner(model_id or BUNDLED_ID, **wanted)
+        same = all(str(getattr(owner.loaded, key)) == str(value) for key, value in wanted.items())
+        if not same:
+            self.unload(owner.loaded.model_id)
+            owner = self._owner(model_id or BUNDLED_ID, **wanted)
+        return owner.loaded
+
+    def check(self, model_id: str, dtype: str | None = None, device: str | None = None) -> None:
+        """Raises at once what would keep the model from loading: unknown, damaged, unsafe, too large."""
+        from neuronscope.models.files import check_folder
+        from neuronscope.models.loader import check_device, default_device, default_dtype
+        from neuronscope.models.memory import check_fits
+
+        source = self.sources.find(model_id)
+        if source.folder is None or model_id in self._owners:
+            return
+        files = check_folder(source.folder)
+        place = check_device(device or default_device())
+        check_fits(model_id, files.parameters, dtype or default_dtype(files, place), place)
+
+    def unload(self, model_id: str) -> int:
+        """Free a model once its queue has run dry; the bytes of its weights. Raises :class:`NotFound` if it isn't loaded."""
+        with self._lock:
+            owner = self._owners.pop(model_id, None)
+        if owner is None:
+            raise NotFound(f"'{model_id[:80]}' is not loaded.", "There is nothing to unload.")
+        owner.executor.shutdown(wait=True)
+        freed = owner.loaded.weight_bytes
+        del owner
+        release_memory()
+        return freed
+
+    def loaded_ids(self) -> set[str]:
+        """Ids of the models in memory."""
+        with self._lock:
+            return set(self._owners)
+
+    def close(self) -> None:
+        """Free every model."""
+        for model_id in self.loaded_ids():
+            self.unload(model_id)
+
+    def _owner(self, model_id: str, **options: Any) -> _Owner:
+        with self._lock:
+            owner = self._owners.get(model_id)
+            gate = self._loading.setdefault(model_id, threading.Lock())
+        if owner is not None:
+            return owner
+        with gate:  # a second request for the same model waits for the first one's load
+            with self._lock:
+                owner = self._owners.get(model_id)
+            if owner is None:
+                owner = _Owner(self._load(model_id, options))
+                with self._lock:
+                    self._owners[model_id] = owner
+            return owner
+
+    def _load(self, model_id: str, options: dict[str, Any]) -> LoadedModel:
+        from neuronscope.models.loader import load
+
+        source = self.sources.find(model_id)
+        while True:
+            try:
+                return load(source, **options)
+            except InsufficientMemory:
+                if not self._evict_idle():
+                    raise
+
+    def _evict_idle(self) -> bool:
+        """Free the model that has gone unused the longest and has nothing waiting; whether there was one."""
+        with self._lock:
+            idle = [owner for owner in self._owners.values() if owner.waiting == 0]
+        if not idle:
+            return False
+        self.unload(min(idle, key=lambda owner: owner.last_used).loaded.model_id)
+        return True
+
+
+def release_memory() -> None:
+    """Give freed memory back to the system: Python's, torch's on GPUs, and the C library's."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -1,0 +1,118 @@
+"""The Python interface: ``ns.load``, ``ns.wrap`` and what a loaded model can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neuronscope.capture.forward import capture_prompt
+from neuronscope.core.spec import CaptureSpec
+from neuronscope.models import loader
+from neuronscope.models.loaded import LoadedModel
+from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source
+from neuronscope.runtime.workspace import Workspace
+from neuronscope.traces.store import Trace
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from neuronscope.corpus.index import Index
+
+
+class Scope:
+    """A model under the lens. Traces and indexes go into the workspace (``NEURONSCOPE_HOME``, else the user data folder)."""
+
+    def __init__(self, loaded: LoadedModel, workspace: Workspace | None = None) -> None:
+        self.loaded = loaded
+        self.workspace = workspace or Workspace.default()
+
+    @property
+    def model_id(self) -> str:
+        return self.loaded.model_id
+
+    @property
+    def layers(self) -> int:
+        """Number of blocks."""
+        return self.loaded.anatomy.layer_count
+
+    @property
+    def neurons(self) -> int | None:
+        """Neurons of a layer (the widest one's, where they differ); ``None`` in models without plain MLPs."""
+        return self.loaded.anatomy.d_mlp
+
+    def points(self) -> list[str]:
+        """Addresses that this model serves."""
+        return [str(address) for address in self.loaded.anatomy.sites]
+
+    def capture(
+        self, prompt: str, points: Sequence[str] | None = None, layers: Sequence[int] | None = None
+    ) -> Trace:
+        """Run a prompt once and keep what the points held; by default the neurons and the residual stream.
+
+        ``trace["mlp_act.7"]`` is float32 ``[position, neuron]``. Errors as in
+        :func:`neuronscope.capture.forward.capture_prompt`.
+        """
+        spec = CaptureSpec(
+            None if points is None else tuple(points), None if layers is None else tuple(layers)
+        )
+        return capture_prompt(self.loaded, prompt, spec, self.workspace.traces)
+
+    def index(
+        self,
+        corpus: str | Path = "bundled",
+        k: int = 32,
+        layers: Sequence[int] | None = None,
+        documents: int | None = None,
+    ) -> Index:
+        """The exact ``k`` strongest contexts of every neuron over a corpus: a text or JSONL file, or ``"bundled"``.
+
+        An index of the same model, corpus and settings that already exists is opened, not built again.
+        """
+        from neuronscope.runtime.indexing import find_or_build
+
+        return find_or_build(self.loaded, self.workspace, corpus, k=k, layers=layers, documents=documents)
+
+    def __repr__(self) -> str:
+        a = self.loaded.anatomy
+        return f"<Scope on {self.model_id}: {a.layer_count} layers of {a.d_mlp} neurons, {self.loaded.dtype}>"
+
+
+def load(
+    ref: str | Path = BUNDLED_ID,
+    *,
+    dtype: str | None = None,
+    device: str | None = None,
+    revision: str | None = None,
+    workspace: Workspace | None = None,
+) -> Scope:
+    """Load any Hugging Face decoder by hub id, folder, or the id of a bundled model.
+
+    ``dtype`` is float32, float16 or bfloat16. Errors as in :func:`neuronscope.models.loader.load`.
+    """
+    path = Path(ref).expanduser()
+    source = folder_source(path) if path.is_dir() else Sources().find(str(ref))
+    return Scope(loader.load(source, revision=revision, dtype=dtype, device=device), workspace)
+
+
+def wrap(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    model_id: str | None = None,
+    workspace: Workspace | None = None,
+) -> Scope:
+    """The same for a model and tokenizer that are already in memory."""
+    return Scope(loader.wrap(model, tokenizer, model_id), workspace)
+
+
+def open_trace(path: str | Path) -> Trace:
+    """Open a ``.trace`` file."""
+    return Trace.open(Path(path))
+
+
+def open_index(path: str | Path) -> Index:
+    """Open an index folder."""
+    from neuronscope.corpus.index import Index
+
+    return Index.open(Path(path))

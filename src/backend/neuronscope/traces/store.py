@@ -1,0 +1,239 @@
+"""A trace is one SQLite file: what a run was, its steps, and the tensors that were kept in full. Crash-safe, one file to share."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronscope.core.address import Address
+from neuronscope.core.errors import Damaged, NotCaptured, NotFound, StorageFull
+from neuronscope.core.events import Done, Event, Start, Step, Token, to_map
+from neuronscope.traces.codec import pack_step, pack_tensor, unpack_step, unpack_tensor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+APPLICATION_ID = 0x4E535452
+FORMAT_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE steps(step INTEGER PRIMARY KEY, phase TEXT NOT NULL, pos0 INTEGER NOT NULL, t_add INTEGER NOT NULL,
+  token_id INTEGER, token TEXT, logprob REAL, bytes INTEGER NOT NULL, chunk BLOB NOT NULL);
+CREATE TABLE tensors(step INTEGER NOT NULL, address TEXT NOT NULL, dtype TEXT NOT NULL, shape TEXT NOT NULL,
+  data BLOB NOT NULL, PRIMARY KEY(step, address));
+"""
+
+
+class TraceWriter:
+    """Writes one trace; each step commits by itself, so that a crash loses at most the one being written.
+
+    As a context manager it closes the file, and removes it where the block raises. A full disk is :class:`StorageFull`.
+    """
+
+    def __init__(self, path: Path, start: Start, *, prompt: str) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with storage_errors():
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                self._db.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+                self._db.executescript(_SCHEMA)
+                self._meta(
+                    start=to_map(start),
+                    prompt=prompt,
+                    libraries={name: version(name) for name in ("torch", "transformers", "numpy")},
+                    created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    closed=False,
+                )
+            except BaseException:
+                self.discard()
+                raise
+
+    def write(self, step: Step, tensors: Mapping[str, NDArray[np.float32]] | None = None) -> None:
+        """Append a step, with the tensors kept in full by address, in one transaction."""
+        chunk = pack_step(step)
+        kept = [(step.step, a, str(t.dtype), json.dumps(t.shape), pack_tensor(t)) for a, t in (tensors or {}).items()]
+        size = len(chunk) + sum(len(row[-1]) for row in kept)
+        row = (step.step, step.phase, step.pos0, step.t_add, step.token_id, step.token, step.logprob, size, chunk)
+        with storage_errors():
+            self._db.execute("BEGIN")
+            try:
+                self._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?)", row)
+                self._db.executemany("INSERT INTO tensors VALUES (?,?,?,?,?)", kept)
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def finish(self, end: Event) -> None:
+        """Record how the run ended and make the trace one single file."""
+        with storage_errors():
+            self._meta(end=to_map(end), closed=True)
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("PRAGMA journal_mode=DELETE")
+
+    def discard(self) -> None:
+        """Close and remove the file with what SQLite keeps beside it."""
+        self._db.close()
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._db.close()
+        else:
+            self.discard()
+
+    def _meta(self, **values: object) -> None:
+        rows = [(key, json.dumps(value)) for key, value in values.items()]
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", rows)
+
+
+class Trace:
+    """A recorded run. ``trace["mlp_act.7"]`` is float32 ``[position, neuron]``; in a notebook, ``to_pandas`` names its rows."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection, meta: dict[str, Any]) -> None:
+        self.path = path
+        self._db = db
+        start = meta["start"]
+        self.trace_id: str = start["trace_id"]
+        self.model_id: str = start["model_id"]
+        self.model_key: str = start["model_key"]
+        self.tokens = tuple(Token(**token) for token in start["tokens"])
+        self.points: tuple[str, ...] = tuple(start["points"])
+        self.unavailable: dict[str, str] = start["unavailable"]
+        self.layer_count: int = start["config"]["layer_count"]
+        self.prompt: str = meta.get("prompt", "")
+        self.created_at: str = meta["created_at"]
+        self.closed: bool = meta.get("closed", False)
+        self._meta = meta
+
+    @classmethod
+    def open(cls, path: Path) -> Trace:
+        """Open a trace to read it.
+
+        Raises :class:`NotFound` where there is none, :class:`Damaged` for another kind of file or a newer version.
+        """
+        if not path.is_file():
+            raise NotFound(f"There is no trace '{path.stem}'.", "It may have been deleted.")
+        try:
+            db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+            db.execute("PRAGMA trusted_schema=OFF")
+            kind = db.execute("PRAGMA application_id").fetchone()[0]
+            number = db.execute("PRAGMA user_version").fetchone()[0]
+            if kind != APPLICATION_ID:
+                raise Damaged(f"'{path.name}' is not a trace.")
+            if number > FORMAT_VERSION:
+                raise Damaged(
+                    f"'{path.name}' has format version {number}; this program reads up to {FORMAT_VERSION}.",
+                    "Update NeuronScope.",
+                )
+            meta = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM meta")}
+            return cls(path, db, meta)
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+            raise Damaged(f"'{path.name}' can't be read as a trace.", "Its file was changed or cut short.") from error
+
+    def __getitem__(self, address: str | Address) -> NDArray[np.float32]:
+        """The tensor of the first step with the point's own axes; :class:`NotCaptured` where it was not kept."""
+        return self.tensor(0, str(Address.parse(address) if isinstance(address, str) else address))
+
+    def __contains__(self, address: object) -> bool:
+        return str(address) in self.points
+
+    def tensor(self, step: int, address: str) -> NDArray[np.float32]:
+        """A tensor kept in full at a step; :class:`NotCaptured` with what there is where it was not kept."""
+        query = "SELECT data FROM tensors WHERE step=? AND address=?"
+        row = self._db.execute(query, (step, address)).fetchone()
+        if row is None:
+            kept = ", ".join(self.points[:8]) + (" …" if len(self.points) > 8 else "")
+            raise NotCaptured(f"This trace did not keep {address}.", f"It holds {kept}. Capture again with this point.")
+        return unpack_tensor(row[0])
+
+    def to_pandas(self, address: str) -> pd.DataFrame:
+        """``[position, unit]`` as a table: tokens as rows, units as columns. Points of other axes raise ``ValueError``."""
+        import pandas as pd
+
+        values = self[address]
+        if values.ndim != 2 or not Address.parse(address).row.has_units:
+            raise ValueError(f"{address} has shape {values.shape}; a table needs [position, unit].")
+        rows = pd.Index([token.text for token in self.tokens], name="token")
+        return pd.DataFrame(values, index=rows)
+
+    def step(self, number: int) -> Step:
+        """One recorded step; :class:`NotFound` where the trace has none of this number."""
+        query = "SELECT step, phase, pos0, t_add, token_id, token, logprob, chunk FROM steps WHERE step=?"
+        row = self._db.execute(query, (number,)).fetchone()
+        if row is None:
+            raise NotFound(f"This trace has no step {number}.", f"It has {self.step_count}, counted from 0.")
+        entries, inputs, top = unpack_step(row[7])
+        return Step(row[1], row[0], row[2], row[3], inputs, entries, row[4], row[5], row[6], top)
+
+    @property
+    def step_count(self) -> int:
+        return int(self._db.execute("SELECT COUNT(*) FROM steps").fetchone()[0])
+
+    @property
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size
+
+    @property
+    def layers(self) -> list[int]:
+        """Layers of which the trace keeps something."""
+        return sorted({layer for p in self.points if (layer := Address.parse(p).layer) is not None})
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The run's events again, in their order, as maps: start, steps, and how it ended."""
+        yield self._meta["start"]
+        for (number,) in self._db.execute("SELECT step FROM steps ORDER BY step").fetchall():
+            yield to_map(self.step(number))
+        yield self._meta.get("end") or to_map(Done("stopped"))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Trace {self.trace_id} of {self.model_id}: {len(self.tokens)} tokens, {len(self.points)} points>"
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turns a full disk, as SQLite or the system reports it, into :class:`StorageFull`."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        if isinstance(error, OSError):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        else:
+            full = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+        if not full:
+            raise
+        raise StorageFull(
+            "The disk is full, so the trace could not be written; nothing of it was left behind.",
+            "Free some space or delete old traces, then try again.",
+        ) from error

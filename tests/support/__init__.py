@@ -1,0 +1,1 @@
+"""What tests share: tiny random models and independent readings of their tensors."""
