@@ -9,12 +9,13 @@ from .facts import Fact, Form, held_out
 from .grammar import between, pick
 
 _COLOURS = """lemon yellow|tomato red|cucumber green|plum purple|carrot orange|
-coal black|milk white|sapphire blue|ruby red|emerald green|banana yellow|chalk white|raven black|
+coal black|swan white|sapphire blue|ruby red|emerald green|banana yellow|chalk white|raven black|
 sunflower yellow|lavender purple|pumpkin orange|strawberry red|spinach green|cotton white|
 ink blue|canary yellow|cherry red|lime green|tangerine orange|flamingo pink|piglet pink|
 chocolate brown|chestnut brown|aubergine purple|blueberry blue|salt white|tar black|
 parsley green|apricot orange|salmon pink|walnut brown|violet purple|cornflower blue|soot black|
-mustard yellow"""
+mustard yellow|poppy red|moss green|jade green|cobalt blue|navy blue|peanut brown|coffee brown|acorn brown|
+ebony black|ivory white|lobster red|beetroot purple|grape purple|mango orange|corn yellow|kale green"""
 
 _PLAIN = (
     "The colour of the {x} is| {y}.",
