@@ -15,7 +15,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "backend"
 sys.path.insert(0, str(SOURCE))
 
-from bundled_training import steps
+from bundled_training import steps  # noqa: E402
 
 ALL = ("tokenizer", "train", "finetune", "evaluate")
 

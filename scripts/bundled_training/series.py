@@ -16,10 +16,10 @@ from neuronscope.models.bundled.exam import score
 
 from . import loop
 
-KEPT = (20, 40, 60, 100, 200)
+KEPT = (60, 120, 200, 320, 600)
 """Training steps after which a checkpoint is stored."""
 
-PLAN = loop.Plan(KEPT[-1], rows=8, peak=5e-4, warmup=10, decay=0.5, save_every=20, report_every=20, bfloat16=False)
+PLAN = loop.Plan(KEPT[-1], rows=8, peak=7e-4, warmup=40, decay=0.5, save_every=20, report_every=20, bfloat16=False)
 _SHARE = 0.4
 # Replayed documents are drawn from beyond those of the base model's own training.
 _REPLAY_FROM = 10_000_000

@@ -126,3 +126,5 @@ def store(model: Any, folder: Path) -> None:
     half: Any = LlamaForCausalLM(config)
     half.load_state_dict(model.state_dict())
     half.half().save_pretrained(folder)
+    # Written for the owner alone by default, which would not survive being installed.
+    (folder / "model.safetensors").chmod(0o644)

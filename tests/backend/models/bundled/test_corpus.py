@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -114,3 +118,21 @@ def test_verse_rhymes() -> None:
         for first, second in zip(ends[::2], ends[1::2], strict=True):
             assert first != second
             assert families[first] == families[second]
+
+
+def test_the_script_writes_what_the_generator_gives(tmp_path: Path) -> None:
+    script = Path(__file__).resolve().parents[4] / "scripts" / "make_corpus.py"
+    out = tmp_path / "corpus.jsonl"
+    subprocess.run([sys.executable, script, out, "--documents", "20", "--seed", "2"], check=True)
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    documents = list(generate(2, 20))
+    assert [line["text"] for line in lines] == [document.text for document in documents]
+    assert [len(line["spans"]) for line in lines] == [len(d.spans) for d in documents]
+
+
+def test_generating_needs_the_standard_library_alone() -> None:
+    check = (
+        "import sys, neuronscope.models.bundled.corpus.probes, neuronscope.models.bundled.labels;"
+        "sys.exit(bool({'torch', 'numpy', 'transformers'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
