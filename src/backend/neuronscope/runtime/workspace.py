@@ -1,0 +1,99 @@
+"""Where everything lies that the program keeps. Every path in it is made from an id that was checked, never from a client's text."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from neuronscope.core.errors import Conflict, StorageFull
+from neuronscope.core.ids import check_id
+
+HOME_VARIABLE = "NEURONSCOPE_HOME"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Workspace:
+    """A folder with one subfolder per kind of thing, readable by its owner only.
+
+    Raises :class:`Conflict` where the folder can't be made.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.traces = root / "traces"
+        self.indexes = root / "indexes"
+        self.corpora = root / "corpora"
+        self.jobs = root / "jobs"
+        self.token_file = root / "server.json"
+        for folder in (root, self.traces, self.indexes, self.corpora, self.jobs):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as failure:
+                raise Conflict(
+                    f"The folder {folder} can't be made: {failure.strerror}.",
+                    f"Set {HOME_VARIABLE} to a folder that you may write to.",
+                ) from failure
+
+    @classmethod
+    def default(cls) -> Workspace:
+        """The folder that ``NEURONSCOPE_HOME`` names, else the platform's place for a user's data."""
+        named = os.environ.get(HOME_VARIABLE)
+        if named:
+            return cls(Path(named).expanduser().resolve())
+        from platformdirs import user_data_path
+
+        return cls(user_data_path("neuronscope", appauthor=False))
+
+    def trace_path(self, trace_id: str) -> Path:
+        """The file of a trace; :class:`~neuronscope.core.errors.NotFound` where the text is no trace's id."""
+        return self.traces / f"{check_id(trace_id, 't')}.trace"
+
+    def index_path(self, index_id: str) -> Path:
+        """The folder of an index; :class:`~neuronscope.core.errors.NotFound` where the text is no index's id."""
+        return self.indexes / check_id(index_id, "x")
+
+
+@contextlib.contextmanager
+def write_guard(path: Path) -> Iterator[Path]:
+    """Write ``path`` (a file or a folder) inside; if that fails, what is half written is removed.
+
+    A full disk is raised as :class:`StorageFull`, everything else as it came.
+    """
+    try:
+        yield path
+    except BaseException as failure:
+        remove(path)
+        if (isinstance(failure, OSError) and failure.errno in _FULL) or _is_sqlite_full(failure):
+            raise StorageFull(
+                "The disk is full, so this could not be written.", "Delete traces or indexes, or free some space."
+            ) from failure
+        raise
+
+
+def _is_sqlite_full(failure: BaseException) -> bool:
+    return type(failure).__name__ == "OperationalError" and "disk is full" in str(failure)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder, or a file with what SQLite keeps beside it; what is gone already is no error."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    # SQLite's companions would outlive the file they belong to.
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a small file in one step; nobody but its owner can read it, not even for a moment."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with write_guard(partial):
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        partial.replace(path)
