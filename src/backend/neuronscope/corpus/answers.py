@@ -1,0 +1,89 @@
+"""What an index answers. Field by field as the REST interface has it; a few fields more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One strong place of one unit.
+
+    ``position`` counts the document's tokens from its first, leading special tokens included, as a capture of its text
+    does; ``peak`` is where the peak stands in ``tokens``. ``special`` marks tokens that colour scales leave out.
+    ``parts`` holds ``""`` for a token without a label, and is ``None`` where the corpus has no labels.
+    """
+
+    layer: int
+    unit: int
+    activation: float
+    doc: int
+    window: int
+    position: int
+    peak: int
+    tokens: list[str]
+    activations: list[float]
+    special: list[bool]
+    parts: list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStat:
+    """Peaks of some units on one token."""
+
+    token: str
+    max: float
+    mean: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NgramStat:
+    """Peaks of some units on the last of ``n`` tokens."""
+
+    tokens: list[str]
+    n: int
+    max: float
+    mean: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStats:
+    """One unit over all tokens of the corpus but special ones; ``std`` is the population's, firing means above zero."""
+
+    mean: float
+    std: float
+    max: float
+    min: float
+    firing_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class DrivenNeuron:
+    """A unit with contexts that peak on a token: how strongly, and how many they are."""
+
+    layer: int
+    unit: int
+    max: float
+    mean: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CorpusSample:
+    """A fixed random sample of the corpus's tokens, in corpus order.
+
+    ``values`` is float32 ``[unit, token]``; ``units`` names its rows (``mlp_act.3:42``). ``positions`` count as in
+    :class:`Context`. ``parts`` is ``None`` where the corpus has no labels, ``""`` for a token without one.
+    """
+
+    values: NDArray[np.float32]
+    units: list[str]
+    tokens: list[str]
+    docs: list[int]
+    positions: list[int]
+    parts: list[str] | None

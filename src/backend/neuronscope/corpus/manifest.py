@@ -1,0 +1,166 @@
+"""What an index says about itself: ``manifest.json``, written last and checked first."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from neuronscope.core.address import Address
+from neuronscope.core.errors import BadRequest, Damaged, NotFound
+from neuronscope.corpus.files import load_json, save_json
+
+FORMAT = "neuronscope-index"
+FORMAT_VERSION = 1
+FILE = "manifest.json"
+RADIUS = 16
+"""Tokens kept on either side of a peak."""
+WIDTH = 2 * RADIUS + 1
+COLUMNS = ("mean", "std", "min", "max", "firing_rate")
+"""Of ``moments.npy``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an index's content depends on beside model and corpus.
+
+    ``window`` is the longest row in tokens (``None``: the model's context, at most 1024), ``batch_tokens`` the size of
+    a batch with its padding (``None``: as many as keep a batch's values within 256 MB, at most 4096), ``shard`` the
+    documents whose windows are sorted together, ``sample`` the tokens of the corpus sample, ``seed`` chooses them.
+    """
+
+    window: int | None = None
+    batch_tokens: int | None = None
+    shard: int = 1024
+    sample: int = 512
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("window", "batch_tokens", "shard"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise BadRequest(f"{name} is {value}; it is at least 1.")
+        if self.sample < 0 or self.seed < 0:
+            raise BadRequest("sample and seed are not negative.")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """``units`` holds the units of each layer of ``layers``; arrays stack the layers in that order.
+
+    ``documents`` counts empty ones too; ``tokens`` counts those that are not special, ``tokens_run`` all of them.
+    ``prefix`` are the tokens put before every window, ``unavailable`` layers left out with the reasons, ``pairs``
+    the entries of the inverse by token, ``vocabulary`` one more than the largest token id.
+    """
+
+    model_id: str
+    model_key: str
+    dtype: str
+    corpus: str
+    corpus_hash: str
+    parts: tuple[str, ...]
+    point: str
+    k: int
+    layers: tuple[int, ...]
+    units: tuple[int, ...]
+    unavailable: dict[str, str]
+    window: int
+    stride: int
+    prefix: tuple[int, ...]
+    batch_tokens: int
+    shard: int
+    seed: int
+    sample: int
+    documents: int
+    windows: int
+    tokens: int
+    tokens_run: int
+    pairs: int
+    vocabulary: int
+    libraries: dict[str, str]
+    created_at: str
+
+    @property
+    def total_units(self) -> int:
+        """Units of all layers."""
+        return sum(self.units)
+
+    def address(self, layer: int) -> Address:
+        """The point at a layer."""
+        return Address(self.point, layer)
+
+    def write(self, folder: Path) -> None:
+        """Save it; an index is one only with this file."""
+        save_json(folder / FILE, {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)})
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Raises :class:`NotFound` where there is none, :class:`Damaged` for a broken one or a newer version."""
+        if not (folder / FILE).is_file():
+            raise NotFound(f"'{folder.name}' is no index.", "An index is a folder with a manifest.json.")
+        found = load_json(folder / FILE)
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise Damaged(f"The manifest of '{folder.name}' is not that of an index.", "Build the index anew.")
+        version = found.get("format_version")
+        if not isinstance(version, int) or version < 1:
+            raise Damaged(f"The index '{folder.name}' names no format version.", "Build the index anew.")
+        if version > FORMAT_VERSION:
+            raise Damaged(
+                f"The index '{folder.name}' has format version {version}; this program reads up to {FORMAT_VERSION}.",
+                "Update NeuronScope, or build the index anew.",
+            )
+        return cls._checked(found, folder)
+
+    @classmethod
+    def _checked(cls, found: dict[str, Any], folder: Path) -> Manifest:
+        values: dict[str, Any] = {}
+        for row in fields(cls):
+            try:
+                values[row.name] = _READERS[str(row.type)](found[row.name])
+            except (KeyError, TypeError, ValueError):
+                raise Damaged(
+                    f"The manifest of '{folder.name}' has no sound '{row.name}'.", "Build the index anew."
+                ) from None
+        manifest = cls(**values)
+        if not manifest.layers or len(manifest.layers) != len(manifest.units) or manifest.k < 1:
+            raise Damaged(f"The manifest of '{folder.name}' contradicts itself.", "Build the index anew.")
+        return manifest
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
+
+
+def _texts(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return {_text(key): _text(entry) for key, entry in value.items()}
+
+
+_READERS: dict[str, Any] = {
+    "str": _text,
+    "int": _count,
+    "tuple[str, ...]": lambda value: tuple(_text(entry) for entry in _list(value)),
+    "tuple[int, ...]": lambda value: tuple(_count(entry) for entry in _list(value)),
+    "dict[str, str]": _texts,
+}
