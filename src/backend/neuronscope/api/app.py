@@ -64,5 +64,5 @@ def _read_body() -> Response | None:
     except (ValueError, RecursionError) as failure:
         raise BadRequest("The body is not valid JSON.", str(failure)[:200]) from failure
     if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object.", "For example {\"prompt\": \"Hello\"}.")
+        raise BadRequest("The body must be a JSON object.", 'For example {"prompt": "Hello"}.')
     return None

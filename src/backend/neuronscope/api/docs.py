@@ -61,7 +61,9 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
 
 def _row(name: str, place: str, schema: dict[str, Any], required: bool) -> str:
     about = escape(schema.get("description", ""))
-    return f"<tr><td><code>{escape(name)}</code>{' *' if required else ''}<td>{place}<td>{_link(schema)}<td>{about}</tr>"
+    return (
+        f"<tr><td><code>{escape(name)}</code>{' *' if required else ''}<td>{place}<td>{_link(schema)}<td>{about}</tr>"
+    )
 
 
 def _link(schema: dict[str, Any]) -> str:

@@ -16,9 +16,7 @@ def describe(*, ready: bool) -> System:
     memory = psutil.virtual_memory()
     return System(
         cpu=Cpu(count=psutil.cpu_count() or 1, percent=psutil.cpu_percent(None)),
-        memory=Memory(
-            rss_bytes=_PROCESS.memory_info().rss, available_bytes=memory.available, total_bytes=memory.total
-        ),
+        memory=Memory(rss_bytes=_PROCESS.memory_info().rss, available_bytes=memory.available, total_bytes=memory.total),
         gpus=_gpus() if ready else [],
         ready=ready,
     )
@@ -32,8 +30,6 @@ def _gpus() -> list[Gpu]:
     for number in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(number)
         found.append(
-            Gpu(
-                name=torch.cuda.get_device_name(number), total_bytes=total, free_bytes=free, used_bytes=total - free
-            )
+            Gpu(name=torch.cuda.get_device_name(number), total_bytes=total, free_bytes=free, used_bytes=total - free)
         )
     return found

@@ -58,9 +58,7 @@ def unit_values(trace: Trace, address: str) -> NDArray[np.float32]:
     return trace[place]
 
 
-def top_units(
-    trace: Trace, address: str, top: int, by: str
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def top_units(trace: Trace, address: str, top: int, by: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The ``top`` strongest units ``[unit]`` of a tensor, ties by index, and their values ``[unit, position]``."""
     values = unit_values(trace, address)
     scores = np.nan_to_num(RANKINGS[by](values[plain_positions(trace)].astype(np.float64)), nan=-np.inf)

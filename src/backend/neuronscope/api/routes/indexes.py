@@ -30,5 +30,5 @@ def create_index(body: IndexRequest) -> Response:
 @api.delete("/indexes/<index_id>", responses={200: Deleted})
 def delete_index(path: IndexPath) -> Response:
     """Delete an index"""
-    indexes.delete(services(), path.index_id)
+    services().shelf.delete(path.index_id)
     return reply(Deleted(deleted=path.index_id))

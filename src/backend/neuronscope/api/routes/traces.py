@@ -6,6 +6,7 @@ from flask import Response, request
 from flask_openapi.models import Schema
 
 from neuronscope.api import traces
+from neuronscope.api.exports import export
 from neuronscope.api.reply import reply, stream
 from neuronscope.api.routes.common import binary, blueprint, services
 from neuronscope.api.schemas.traces import (
@@ -67,7 +68,9 @@ def get_step(path: StepPath) -> Response:
     return Response(traces.step(services().workspace, path.trace_id, path.step), mimetype="application/msgpack")
 
 
-@api.get("/traces/<trace_id>/events", responses={200: binary("application/msgpack", "MessagePack maps, one after another")})
+@api.get(
+    "/traces/<trace_id>/events", responses={200: binary("application/msgpack", "MessagePack maps, one after another")}
+)
 def replay_trace(path: TracePath) -> Response:
     """Replay: every event of the run, in order, as a sequence of MessagePack maps"""
     return stream(traces.replay(services().workspace, path.trace_id), "application/msgpack")
@@ -76,7 +79,7 @@ def replay_trace(path: TracePath) -> Response:
 @api.get("/traces/<trace_id>/export", responses={200: _EXPORT})
 def export_trace(path: TracePath, query: ExportQuery) -> Response:
     """The trace as one file: the trace file itself, NumPy arrays, or JSON"""
-    chunks, mimetype, name = traces.export(services().workspace, path.trace_id, query.format)
+    chunks, mimetype, name = export(services().workspace, path.trace_id, query.format)
     return stream(chunks, mimetype, name)
 
 

@@ -85,6 +85,8 @@ class Context(Answer):
     """Where the peak stands in ``tokens``."""
     tokens: list[str]
     activations: list[float]
+    special: list[bool]
+    """Tokens that colour scales leave out."""
     parts: list[str] | None
     """Part of each token, where the corpus labels them."""
 

@@ -1,0 +1,57 @@
+"""Uploaded corpora: one file each, under a name that the schema has checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neuronscope.api.schemas.indexes import CorpusEntry, CorpusList, CorpusUpload
+from neuronscope.core.errors import BadRequest, Conflict, NotFound
+from neuronscope.runtime.workspace import Workspace, remove, write_private
+
+if TYPE_CHECKING:
+    from neuronscope.corpus.readers import Corpus
+
+SUFFIXES = {"text": ".txt", "jsonl": ".jsonl"}
+PREFIX = "local/"
+BUNDLED = "bundled"
+BUNDLED_DOCUMENTS = 2000
+
+
+def entries(workspace: Workspace) -> CorpusList:
+    """The bundled corpus, then the uploaded ones by name."""
+    found = [CorpusEntry(corpus=BUNDLED, documents=None, bytes=None)]
+    for path in sorted(workspace.corpora.iterdir()):
+        if path.suffix in SUFFIXES.values():
+            found.append(CorpusEntry(corpus=PREFIX + path.stem, documents=None, bytes=path.stat().st_size))
+    return CorpusList(corpora=found)
+
+
+def save(workspace: Workspace, body: CorpusUpload) -> CorpusEntry:
+    """Keep a text, once it has been read as what it claims to be. A name that is taken is refused."""
+    from neuronscope.corpus.readers import read_file
+
+    if any((workspace.corpora / (body.name + suffix)).exists() for suffix in SUFFIXES.values()):
+        raise Conflict(f"There is a corpus '{body.name}' already.", "Choose another name.")
+    path = workspace.corpora / (body.name + SUFFIXES[body.format])
+    write_private(path, body.content)
+    try:
+        count = read_file(path).summary.documents
+        if count == 0:
+            raise BadRequest("The corpus has no documents.", "Documents are separated by blank lines.")
+    except BaseException:
+        remove(path)
+        raise
+    return CorpusEntry(corpus=PREFIX + body.name, documents=count, bytes=path.stat().st_size)
+
+
+def open_corpus(workspace: Workspace, corpus: str, documents: int | None) -> Corpus:
+    """The documents behind a corpus's id, cut after so many; :class:`NotFound` where there is none of that name."""
+    from neuronscope.corpus.readers import bundled, read_file
+
+    if corpus == BUNDLED:
+        return bundled(documents or BUNDLED_DOCUMENTS)
+    # The name is compared with what is there, never made into a path.
+    for path in sorted(workspace.corpora.iterdir()):
+        if path.suffix in SUFFIXES.values() and PREFIX + path.stem == corpus:
+            return read_file(path, name=corpus).first(documents)
+    raise NotFound(f"There is no corpus '{corpus}'.", "GET /api/corpora lists them.")

@@ -1,0 +1,85 @@
+"""Indexes and their answers as the routes send them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from neuronscope.api.schemas.indexes import (
+    Context,
+    DrivenNeuron,
+    IndexEntry,
+    IndexList,
+    NeuronQuery,
+    NeuronTop,
+    NgramStat,
+    TokenQuery,
+    TokenStat,
+    TokenTop,
+    UnitStats,
+)
+from neuronscope.api.services import Services
+from neuronscope.core.address import Address, Unit
+from neuronscope.core.errors import BadRequest
+
+SHOWN = 50
+"""Tokens and n-grams that an answer lists."""
+_OF_CONTEXT = set(Context.model_fields)
+
+
+def entries(services: Services) -> IndexList:
+    """All indexes, newest first, with whether each fits its model."""
+    from neuronscope.corpus.files import folder_bytes
+
+    found = []
+    for folder, manifest in services.shelf.manifests():
+        usable, note = services.shelf.usable(manifest)
+        found.append(
+            IndexEntry(
+                index_id=folder.name,
+                model_id=manifest.model_id,
+                model_key=manifest.model_key,
+                corpus=manifest.corpus,
+                k=manifest.k,
+                layers=list(manifest.layers),
+                units=max(manifest.units),
+                documents=manifest.documents,
+                tokens=manifest.tokens,
+                created_at=manifest.created_at,
+                bytes=folder_bytes(folder),
+                usable=usable,
+                note=note,
+            )
+        )
+    return IndexList(indexes=found)
+
+
+def neuron_top(services: Services, query: NeuronQuery) -> NeuronTop:
+    """Contexts, tokens and n-grams of one unit, or of several together."""
+    if (query.unit is None) == (query.units is None):
+        raise BadRequest("Say which: either 'unit' or 'units'.", "For example unit=42, or units=1,2,3.")
+    chosen = [query.unit] if query.unit is not None else sorted(set(query.units or ()))
+    if min(chosen) < 0:
+        raise BadRequest("Units count from 0.", "For example units=1,2,3.")
+    index = services.shelf.choose(query.model_id, query.index_id)
+    manifest = index.manifest
+    units = [Unit(Address(manifest.point, query.layer), unit) for unit in chosen]
+    contexts = [asdict(context) for context in index.top(units, k=query.k, window=query.window)]
+    return NeuronTop(
+        model_id=manifest.model_id,
+        index_id=index.id,
+        layer=query.layer,
+        units=chosen,
+        corpus=manifest.corpus,
+        corpus_tokens=manifest.tokens,
+        stats=UnitStats(**asdict(index.stats(units[0]))) if query.unit is not None else None,
+        contexts=[Context(**{name: context[name] for name in _OF_CONTEXT}) for context in contexts],
+        tokens=[TokenStat(**asdict(stat)) for stat in index.tokens(units, limit=SHOWN)],
+        ngrams=[NgramStat(**asdict(stat)) for stat in index.ngrams(units, limit=SHOWN)],
+    )
+
+
+def token_top(services: Services, query: TokenQuery) -> TokenTop:
+    """The neurons that a token drives hardest."""
+    index = services.shelf.choose(query.model_id, query.index_id)
+    neurons = [DrivenNeuron(**asdict(neuron)) for neuron in index.token_neurons(query.token, query.k)]
+    return TokenTop(model_id=index.manifest.model_id, index_id=index.id, token=query.token, neurons=neurons)

@@ -1,0 +1,60 @@
+"""What the routes work with: settings, files, models, jobs. Made once per server and handed to the application."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from neuronscope.api.settings import Settings
+from neuronscope.api.shelf import Shelf
+from neuronscope.core.errors import NeuronScopeError
+from neuronscope.models.sources import Sources
+from neuronscope.runtime.engine import Engine
+from neuronscope.runtime.isolated import Isolated
+from neuronscope.runtime.jobs import Jobs
+from neuronscope.runtime.workspace import Workspace
+
+log = logging.getLogger("neuronscope.api")
+
+
+class Services:
+    """The parts of one server. Making it imports neither torch nor any model."""
+
+    def __init__(self, settings: Settings, workspace: Workspace) -> None:
+        self.settings = settings
+        self.workspace = workspace
+        self.engine = Engine(Sources(settings.model_dirs))
+        self.shelf = Shelf(workspace, self.engine)
+        self.jobs = Jobs(workspace.jobs)
+        self.isolated = Isolated()
+        self._imported = threading.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the libraries that run models are imported."""
+        return self._imported.is_set()
+
+    def warm(self) -> None:
+        """Import what runs models and load the bundled one, so that a first capture need not wait for either."""
+        from transformers.utils import logging as model_logging
+
+        from neuronscope.capture import forward  # noqa: F401
+        from neuronscope.models import loader  # noqa: F401
+
+        model_logging.disable_progress_bar()
+        self._imported.set()
+        try:
+            self.engine.load(None)
+        except NeuronScopeError as failure:
+            log.info("the bundled model was not loaded: %s", failure)
+
+    def warm_in_background(self) -> None:
+        """The same in a thread of its own: the page answers meanwhile."""
+        threading.Thread(target=self.warm, name="warm", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop the worker process and cancel what still runs."""
+        for job in self.jobs.list():
+            if job.state in ("queued", "running"):
+                self.jobs.cancel(job.job_id)
+        self.isolated.close()

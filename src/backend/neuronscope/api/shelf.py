@@ -1,0 +1,112 @@
+"""The indexes of a workspace, kept open: a question then costs the look-up and nothing else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neuronscope.core.errors import Conflict, NeuronScopeError, NotFound
+from neuronscope.models.sources import BUNDLED_ID
+from neuronscope.runtime.engine import Engine
+from neuronscope.runtime.workspace import Workspace, remove
+
+if TYPE_CHECKING:
+    from neuronscope.corpus.index import Index
+    from neuronscope.corpus.manifest import Manifest
+
+KEY_SECONDS = 10
+"""For how long the key of a model that isn't loaded is taken as known; finding it reads its files."""
+
+
+class Shelf:
+    """Finds, opens and removes indexes, and knows which of them fit their model as it is now."""
+
+    def __init__(self, workspace: Workspace, engine: Engine) -> None:
+        self._workspace = workspace
+        self._engine = engine
+        self._open: dict[str, Index] = {}
+        self._keys: dict[tuple[str, str], tuple[float, str | None]] = {}
+        self._lock = threading.Lock()
+
+    def manifests(self) -> Iterator[tuple[Path, Manifest]]:
+        """Folder and manifest of every index, newest first; folders that are no sound index are left out."""
+        from neuronscope.corpus.manifest import Manifest
+
+        for folder in sorted(self._workspace.indexes.glob("x_*"), reverse=True):
+            try:
+                yield folder, Manifest.read(folder)
+            except NeuronScopeError:
+                continue
+
+    def usable(self, manifest: Manifest) -> tuple[bool, str]:
+        """Whether an index fits its model as it is now, and if not, why."""
+        key = self._key(manifest.model_id, manifest.dtype)
+        if key is None:
+            return False, f"{manifest.model_id} is not on this machine."
+        if key != manifest.model_key:
+            return False, f"It was built on other weights, tokenizer or dtype of {manifest.model_id}."
+        return True, ""
+
+    def choose(self, model_id: str | None, index_id: str | None) -> Index:
+        """The index of an id, or else the newest that fits the model (None: the bundled one).
+
+        Raises :class:`NotFound` where there is none, :class:`Conflict` where the one named does not fit the model.
+        """
+        if index_id is not None:
+            return self._named(index_id, model_id)
+        wanted = model_id or BUNDLED_ID
+        for folder, manifest in self.manifests():
+            if manifest.model_id == wanted and self.usable(manifest)[0]:
+                return self._index(folder)
+        self._engine.sources.find(wanted)
+        raise NotFound(f"There is no index of {wanted[:80]} yet.", "Build one: it takes a minute for a small model.")
+
+    def delete(self, index_id: str) -> None:
+        """Remove an index; :class:`NotFound` where there is none."""
+        folder = self._workspace.index_path(index_id)
+        if not folder.is_dir():
+            raise NotFound(f"There is no index '{index_id}'.", "It may have been deleted.")
+        with self._lock:
+            self._open.pop(index_id, None)
+        remove(folder)
+
+    def _named(self, index_id: str, model_id: str | None) -> Index:
+        index = self._index(self._workspace.index_path(index_id))
+        manifest = index.manifest
+        if model_id is not None and model_id != manifest.model_id:
+            raise Conflict(f"That index is of {manifest.model_id}, not of {model_id[:80]}.", "Choose another index.")
+        usable, note = self.usable(manifest)
+        if not usable and self._key(manifest.model_id, manifest.dtype) is not None:
+            raise Conflict(note, "Build an index of the model as it is now.")
+        return index
+
+    def _index(self, folder: Path) -> Index:
+        from neuronscope.corpus.index import Index
+
+        with self._lock:
+            index = self._open.get(folder.name)
+            if index is None or not folder.is_dir():
+                index = self._open[folder.name] = Index.open(folder)
+            return index
+
+    def _key(self, model_id: str, dtype: str) -> str | None:
+        if model_id in self._engine.loaded_ids():
+            return self._engine.load(model_id).key
+        known = self._keys.get((model_id, dtype))
+        if known is None or known[0] < time.monotonic():
+            known = time.monotonic() + KEY_SECONDS, self._key_on_disk(model_id, dtype)
+            self._keys[model_id, dtype] = known
+        return known[1]
+
+    def _key_on_disk(self, model_id: str, dtype: str) -> str | None:
+        from neuronscope.models.files import check_folder
+        from neuronscope.models.identity import file_key
+
+        try:
+            folder = self._engine.sources.find(model_id).folder
+            return None if folder is None else file_key(folder, check_folder(folder).weights, dtype, "none")
+        except (NeuronScopeError, OSError):
+            return None

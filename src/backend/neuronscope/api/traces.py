@@ -1,0 +1,142 @@
+"""Traces as the routes answer them."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronscope.api.schemas.common import TokenOut
+from neuronscope.api.schemas.traces import (
+    Heatmap,
+    HeatmapQuery,
+    LayerRow,
+    Layers,
+    LayersQuery,
+    Stats,
+    TraceDetail,
+    TraceEntry,
+    TraceList,
+)
+from neuronscope.core.errors import NeuronScopeError, NotFound
+from neuronscope.core.events import to_map
+from neuronscope.runtime.summaries import layer_rows, top_units
+from neuronscope.runtime.workspace import Workspace, remove
+from neuronscope.traces.store import Trace
+
+log = logging.getLogger("neuronscope.api")
+
+
+def open_trace(workspace: Workspace, trace_id: str) -> Trace:
+    """The trace of an id; :class:`NotFound` where there is none."""
+    return Trace.open(workspace.trace_path(trace_id))
+
+
+def entries(workspace: Workspace) -> TraceList:
+    """All traces, newest first. A file that can't be read is left out and logged."""
+    found = []
+    for path in sorted(workspace.traces.glob("t_*.trace"), reverse=True):
+        try:
+            with open_trace(workspace, path.stem) as trace:
+                found.append(TraceEntry(**_entry(trace)))
+        except (NeuronScopeError, OSError) as failure:
+            log.warning("%s was left out of the list: %s", path.name, failure)
+    return TraceList(traces=found)
+
+
+def detail(workspace: Workspace, trace_id: str) -> TraceDetail:
+    """Everything about a trace but its values."""
+    with open_trace(workspace, trace_id) as trace:
+        return TraceDetail(
+            **_entry(trace),
+            model_key=trace.model_key,
+            tokens=_tokens(trace),
+            points=list(trace.points),
+            layers=trace.layers,
+            unavailable=trace.unavailable,
+            top=list(trace.step(0).top) if trace.step_count else [],
+        )
+
+
+def delete(workspace: Workspace, trace_id: str) -> None:
+    """Remove a trace's file."""
+    path = workspace.trace_path(trace_id)
+    if not path.is_file():
+        raise NotFound(f"There is no trace '{trace_id}'.", "It may have been deleted.")
+    remove(path)
+
+
+def step(workspace: Workspace, trace_id: str, number: int) -> bytes:
+    """One step event as a MessagePack map."""
+    with open_trace(workspace, trace_id) as trace:
+        return _pack(to_map(trace.step(number)))
+
+
+def replay(workspace: Workspace, trace_id: str) -> Iterator[bytes]:
+    """Every event of a run as MessagePack maps. A missing trace is raised here, before the answer has begun."""
+    trace = open_trace(workspace, trace_id)
+
+    def events() -> Iterator[bytes]:
+        with trace:
+            for event in trace.events():
+                yield _pack(event)
+
+    return events()
+
+
+def tensor(workspace: Workspace, trace_id: str, address: str) -> NDArray[np.float32]:
+    """A tensor, little-endian float32 in C order."""
+    with open_trace(workspace, trace_id) as trace:
+        return np.ascontiguousarray(trace[address], dtype="<f4")
+
+
+def encoded(address: str, values: NDArray[np.float32]) -> dict[str, Any]:
+    """A tensor as the fields of ``TensorAnswer``."""
+    data = base64.b64encode(values.tobytes()).decode()
+    return {"address": address, "dtype": "float32", "shape": values.shape, "data": data}
+
+
+def heatmap(workspace: Workspace, trace_id: str, query: HeatmapQuery) -> Heatmap:
+    """The strongest units of a tensor with their value on every token."""
+    with open_trace(workspace, trace_id) as trace:
+        units, values = top_units(trace, query.address, query.top, query.by)
+        return Heatmap(
+            address=query.address, by=query.by, units=units.tolist(), tokens=_tokens(trace), values=values.tolist()
+        )
+
+
+def layers(workspace: Workspace, trace_id: str, query: LayersQuery) -> Layers:
+    """Statistics of a point in each layer that the trace keeps."""
+    with open_trace(workspace, trace_id) as trace:
+        rows = [
+            LayerRow(layer=row.layer, stats=Stats(**row.stats), per_token=row.per_token.tolist())
+            for row in layer_rows(trace, query.point, query.by)
+        ]
+        return Layers(point=query.point, by=query.by, tokens=_tokens(trace), layers=rows)
+
+
+def _entry(trace: Trace) -> dict[str, Any]:
+    return {
+        "trace_id": trace.trace_id,
+        "model_id": trace.model_id,
+        "created_at": trace.created_at,
+        "text": trace.prompt[:200],
+        "token_count": len(trace.tokens),
+        "steps": trace.step_count,
+        "bytes": trace.size_bytes,
+        "closed": trace.closed,
+    }
+
+
+def _tokens(trace: Trace) -> list[TokenOut]:
+    return [TokenOut(id=token.id, text=token.text, special=token.special) for token in trace.tokens]
+
+
+def _pack(event: dict[str, Any]) -> bytes:
+    packed: bytes = msgpack.packb(event)
+    return packed
