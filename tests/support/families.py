@@ -67,8 +67,6 @@ def random_ids(length: int = 9, batch: int = 1, seed: int = 1) -> torch.Tensor:
     return torch.randint(3, VOCABULARY, (batch, length), generator=torch.Generator().manual_seed(seed))
 
 
-
-
 MLP_OUT = {
     "gpt2": "transformer.h.{}.mlp.c_proj",
     "gpt_neox": "gpt_neox.layers.{}.mlp.dense_4h_to_h",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from support.families import FAMILIES, bare_neurons, output_projection, random_ids, tiny_model
-from support.tokenizers import tiny_tokenizer
 from transformers import PreTrainedModel
 
 from neuronscope.capture.forward import run_batch
@@ -14,6 +12,8 @@ from neuronscope.core.errors import BadAddress, PointUnavailable
 from neuronscope.core.points import POINTS
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loader import wrap
+from support.families import FAMILIES, bare_neurons, output_projection, random_ids, tiny_model
+from support.tokenizers import tiny_tokenizer
 
 PARALLEL = {"gpt_neox", "phi"}
 UNGATED = {"gpt2", "gpt_neox", "gpt_neox_sequential", "opt", "opt_post_norm", "phi"}
@@ -49,9 +49,7 @@ def test_neurons_are_what_a_bare_hook_on_the_output_projection_takes(
         assert torch.equal(taken[f"mlp_act.{layer}"], expected)
 
 
-def test_mlp_out_is_the_output_projection_of_the_neurons(
-    loaded: LoadedModel, family: str, taken: Tensors
-) -> None:
+def test_mlp_out_is_the_output_projection_of_the_neurons(loaded: LoadedModel, family: str, taken: Tensors) -> None:
     for layer in range(3):
         with torch.no_grad():
             expected = output_projection(loaded.model, family, layer)(taken[f"mlp_act.{layer}"])

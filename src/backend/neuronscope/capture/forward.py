@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neuronscope.capture.reduce import tensor_stats
@@ -44,9 +45,9 @@ def run_batch(
 @torch.no_grad()
 def run_prompt(
     loaded: LoadedModel, encoded: Encoded, addresses: Iterable[Address]
-) -> tuple[dict[Address, np.ndarray], Tensor]:
+) -> tuple[dict[Address, NDArray[np.float32]], Tensor]:
     """Float32 copies of the tensors, each with its point's own axes, and the logits ``[vocabulary]`` after the prompt."""
-    found: dict[Address, np.ndarray] = {}
+    found: dict[Address, NDArray[np.float32]] = {}
 
     def keep(address: Address, tensor: Tensor) -> None:
         found[address] = tensor[0].detach().to("cpu", torch.float32, copy=True).numpy()
@@ -91,7 +92,7 @@ def capture_prompt(
     return Trace.open(folder / f"{identity}.trace")
 
 
-def _plain(address: Address, values: np.ndarray, special: np.ndarray) -> np.ndarray:
+def _plain(address: Address, values: NDArray[np.float32], special: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Values without those of special tokens, which would drown the rest; all of them where there are no others."""
     if address.row.axes[0] != "p" or special.all():
         return values

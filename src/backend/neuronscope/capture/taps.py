@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from neuronscope.core.address import Address
-from neuronscope.models.attention import AttentionCall, observe_attention
 from neuronscope.models.anatomy import Site
+from neuronscope.models.attention import AttentionCall, observe_attention
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.probe import hidden_of, output_of, with_batch
 

@@ -1,4 +1,4 @@
-"""Addresses name one tensor in a forward pass, unit addresses one coordinate of it. Strict to parse, safe in URLs and file names."""
+"""Addresses name one tensor in a forward pass, units one coordinate of it. Strict to parse, safe in URLs and file names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class Address:
         """Read ``point`` or ``point.layer``; anything else is a :class:`BadAddress`."""
         match = _ADDRESS.fullmatch(text)
         if match is None:
-            raise BadAddress(f"'{text[:60]}' is not an address.", "An address is point or point.layer: mlp_act.7, ln_f.")
+            raise BadAddress(
+                f"'{text[:60]}' is not an address.", "An address is point or point.layer: mlp_act.7, ln_f."
+            )
         point, layer = match.groups()
         return cls(point, None if layer is None else int(layer))
 

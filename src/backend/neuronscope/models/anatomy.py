@@ -14,7 +14,15 @@ from neuronscope.core.errors import BadAddress, PointUnavailable
 from neuronscope.core.points import POINTS
 from neuronscope.models.blocks import BlockSites, inspect_block
 from neuronscope.models.probe import record
-from neuronscope.models.structure import Block, find_block, find_block_list, find_final_norm, neuron_count, text_config
+from neuronscope.models.structure import (
+    Block,
+    find_block,
+    find_block_list,
+    find_final_norm,
+    neuron_count,
+    text_config,
+    vocabulary_size,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ def inspect_model(model: PreTrainedModel) -> Anatomy:
         heads=heads,
         kv_heads=kv_heads,
         head_dim=head_dim,
-        vocabulary=int(model.get_input_embeddings().weight.shape[0]),
+        vocabulary=vocabulary_size(model),
         parallel=any(found.parallel for found in results),
         blocks=tuple(blocks),
         sites=sites,

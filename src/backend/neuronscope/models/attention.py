@@ -81,7 +81,7 @@ def observe_attention(model: PreTrainedModel, observer: Observer) -> Iterator[No
     The implementation named in the model's configurations is switched for the time of the context and put back.
     Models on other kernels are left as they are, and nothing is observed.
     """
-    configs = {id(config): config for config in (model.config, *(getattr(m, "config", None) for m in model.modules()))}
+    configs: dict[int, Any] = {id(c): c for c in (getattr(m, "config", None) for m in model.modules())}
     switched = [c for c in configs.values() if getattr(c, "_attn_implementation", None) == "sdpa"]
     token = _observer.set(observer)
     for config in switched:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from neuronscope.models.probe import Recording, close, same
@@ -109,7 +110,8 @@ def _mlp(found: BlockSites, block: Block, seen: Recording) -> None:
 
 
 def _fused_gate(found: BlockSites, block: Block, seen: Recording) -> None:
-    assert block.gate_up is not None and block.mlp_out is not None
+    assert block.gate_up is not None
+    assert block.mlp_out is not None
     fused, neurons = seen.outputs[block.gate_up], seen.inputs[block.mlp_out]
     halves = {"first": _half(0), "second": _half(1), "even": _stride(0), "odd": _stride(1)}
     for gate, up in (("first", "second"), ("second", "first"), ("even", "odd"), ("odd", "even")):
@@ -238,11 +240,11 @@ def _fused_layouts(heads: int, kv_heads: int, head_dim: int) -> list[dict[str, C
     def by_group(part: slice, count: int) -> Callable[[Tensor], Tensor]:
         def take(t: Tensor) -> Tensor:
             groups = t.unflatten(-1, (kv_heads, group + 2, head_dim))[..., part, :]
-            return groups.reshape(*groups.shape[:-3], count, head_dim)
+            return torch.reshape(groups, (*groups.shape[:-3], count, head_dim))
 
         return take
 
-    layouts = [
+    return [
         {
             "q": one_after_another(0, q_end, heads),
             "k": one_after_another(q_end, k_end, kv_heads),
@@ -254,4 +256,3 @@ def _fused_layouts(heads: int, kv_heads: int, head_dim: int) -> list[dict[str, C
             "v": by_group(slice(group + 1, group + 2), kv_heads),
         },
     ]
-    return layouts

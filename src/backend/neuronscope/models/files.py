@@ -41,7 +41,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError) as error:
-        raise CorruptModel(f"config.json of '{folder.name}' can't be read: {error}.", "Fetch the model anew.") from error
+        raise CorruptModel(
+            f"config.json of '{folder.name}' can't be read: {error}.", "Fetch the model anew."
+        ) from error
     if not isinstance(config, dict):
         raise CorruptModel(f"config.json of '{folder.name}' is not a JSON object.", "Fetch the model anew.")
     return config

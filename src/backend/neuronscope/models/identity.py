@@ -16,7 +16,14 @@ EDGE = 1 << 20
 def file_key(folder: Path, weights: Iterable[Path], dtype: str, quantization: str) -> str:
     """A hash over configuration, tokenizer, size, header, first and last MiB of each weight file, dtype and quantization."""
     digest = hashlib.sha256()
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt"):
+    for name in (
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "tokenizer.model",
+        "vocab.json",
+        "merges.txt",
+    ):
         path = folder / name
         if path.is_file():
             digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())

@@ -110,7 +110,9 @@ def fetch(model_id: str, revision: str | None = None) -> Path:
             f"Accept its terms on its hub page, then set HF_TOKEN or run 'hf auth login'. ({type(error).__name__})",
         ) from error
     except hub_errors.RepositoryNotFoundError as error:
-        raise NotFound(f"The hub has no model '{model_id}', or it is private.", "Check the id; set HF_TOKEN.") from error
+        raise NotFound(
+            f"The hub has no model '{model_id}', or it is private.", "Check the id; set HF_TOKEN."
+        ) from error
     except hub_errors.RevisionNotFoundError as error:
         raise NotFound(f"{model_id} has no revision '{revision}'.", "Leave it out for the newest.") from error
     except (hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled, OSError) as error:
@@ -124,10 +126,11 @@ def fetch(model_id: str, revision: str | None = None) -> Path:
 
 def _from_folder(files: ModelFiles, dtype: str, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    options = {"dtype": getattr(torch, dtype), "use_safetensors": True, "output_loading_info": True, **safe}
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            files.folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True, **safe
-        )
+        # With loading info it returns a pair, which its annotation does not say.
+        pair: Any = AutoModelForCausalLM.from_pretrained(files.folder, **options)
+        model, report = pair
     except (SafetensorError, RuntimeError) as error:
         raise CorruptModel(
             f"The weights of '{files.folder.name}' don't fit its configuration: {_first_line(error)}",

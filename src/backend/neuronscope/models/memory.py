@@ -30,8 +30,15 @@ def check_fits(model_id: str, parameters: int, dtype: str, device: str) -> None:
     needed, free = estimate_bytes(parameters, dtype), free_bytes(device)
     if needed <= free:
         return
-    smaller = [other for other in ("bfloat16", "float16") if other != dtype and estimate_bytes(parameters, other) <= free]
+    smaller = [
+        other for other in ("bfloat16", "float16") if other != dtype and estimate_bytes(parameters, other) <= free
+    ]
     hint = f"In {smaller[0]} it would fit." if smaller else "Choose a smaller model, or unload others."
     raise InsufficientMemory(
-        f"{model_id} needs about {needed / 1e9:.1f} GB in {dtype} on {device}; {free / 1e9:.1f} GB are free.", hint
+        f"{model_id} needs about {readable(needed)} in {dtype} on {device}; {readable(free)} are free.", hint
     )
+
+
+def readable(count: int) -> str:
+    """Bytes for a person: ``1.5 GB``, ``0.02 MB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"

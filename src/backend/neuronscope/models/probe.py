@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from neuronscope.models.attention import AttentionCall, observe_attention
+from neuronscope.models.structure import vocabulary_size
 
 PROBE_LENGTH = 6
 
@@ -72,7 +73,7 @@ def record(model: PreTrainedModel, modules: Iterable[nn.Module]) -> Recording:
     for module in set(modules):
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         handles.append(module.register_forward_hook(after))
-    vocabulary = model.get_input_embeddings().weight.shape[0]
+    vocabulary = vocabulary_size(model)
     ids = (torch.arange(PROBE_LENGTH, device=model.device) * 7919 + 11) % vocabulary
     try:
         with observe_attention(model, seen.attention.__setitem__):

@@ -64,7 +64,8 @@ class Sources:
                 return source
         if model_id.startswith(("local/", "neuronscope/")) or not _HUB_ID.fullmatch(model_id) or ".." in model_id:
             raise NotFound(
-                f"There is no model '{model_id[:80]}'.", "GET /api/models and `neuronscope models` list those there are."
+                f"There is no model '{model_id[:80]}'.",
+                "GET /api/models and `neuronscope models` list those there are.",
             )
         return ModelSource(model_id, "hub", "unknown", None, None, note="fetched from the hub when it is loaded")
 

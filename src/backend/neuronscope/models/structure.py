@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from neuronscope.core.errors import UnsupportedModel
 
 ATTENTION_NAMES = ("self_attn", "attn", "attention", "self_attention", "mixer")
 MLP_NAMES = ("mlp", "feed_forward", "ffn", "ff", "block_sparse_moe")
-MLP_OUT_NAMES = ("down_proj", "c_proj", "fc2", "dense_4h_to_h", "fc_out", "w2", "wo", "proj_2", "linear_2", "output_linear")
+MLP_OUT_NAMES = (
+    "down_proj",
+    "c_proj",
+    "fc2",
+    "dense_4h_to_h",
+    "fc_out",
+    "w2",
+    "wo",
+    "proj_2",
+    "linear_2",
+    "output_linear",
+)
 ATTN_OUT_NAMES = ("o_proj", "out_proj", "c_proj", "dense", "wo")
 FUSED_QKV_NAMES = ("c_attn", "query_key_value", "qkv_proj", "Wqkv", "in_proj", "att_proj")
 GATE_NAMES = ("gate_proj", "w1", "gate", "linear")
@@ -66,6 +77,13 @@ def is_norm(module: nn.Module) -> bool:
 def text_config(model: PreTrainedModel) -> object:
     """The configuration of the text decoder, also in models that wrap it."""
     return model.config.get_text_config(decoder=True)
+
+
+def vocabulary_size(model: PreTrainedModel) -> int:
+    """Rows of the input embeddings, padding rows of the vocabulary included."""
+    embeddings = model.get_input_embeddings()
+    assert isinstance(embeddings.weight, Tensor)
+    return embeddings.weight.shape[0]
 
 
 def find_block_list(model: PreTrainedModel) -> tuple[nn.Module, nn.ModuleList]:

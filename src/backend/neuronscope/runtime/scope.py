@@ -45,17 +45,13 @@ class Scope:
         """Addresses that this model serves."""
         return [str(address) for address in self.loaded.anatomy.sites]
 
-    def capture(
-        self, prompt: str, points: Sequence[str] | None = None, layers: Sequence[int] | None = None
-    ) -> Trace:
+    def capture(self, prompt: str, points: Sequence[str] | None = None, layers: Sequence[int] | None = None) -> Trace:
         """Run a prompt once and keep what the points held; by default the neurons and the residual stream.
 
         ``trace["mlp_act.7"]`` is float32 ``[position, neuron]``. Errors as in
         :func:`neuronscope.capture.forward.capture_prompt`.
         """
-        spec = CaptureSpec(
-            None if points is None else tuple(points), None if layers is None else tuple(layers)
-        )
+        spec = CaptureSpec(None if points is None else tuple(points), None if layers is None else tuple(layers))
         return capture_prompt(self.loaded, prompt, spec, self.workspace.traces)
 
     def index(

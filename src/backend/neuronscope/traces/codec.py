@@ -34,9 +34,7 @@ def unpack_step(chunk: bytes) -> tuple[tuple[Entry, ...], tuple[Token, ...], tup
     try:
         raw = zstandard.ZstdDecompressor().decompress(chunk, max_output_size=MAX_CHUNK)
         body = msgpack.unpackb(raw)
-        entries = tuple(
-            Entry(e["address"], tuple(e["shape"]), dict(e["stats"]), e["payload"]) for e in body["entries"]
-        )
+        entries = tuple(Entry(e["address"], tuple(e["shape"]), dict(e["stats"]), e["payload"]) for e in body["entries"])
         return entries, tuple(Token(**token) for token in body["inputs"]), tuple(body["top"])
     except (zstandard.ZstdError, ValueError, KeyError, TypeError, msgpack.UnpackException) as error:
         raise Damaged("A step of this trace can't be read.", "Its file was changed or cut short.") from error

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronscope.core.address import Address
-from neuronscope.core.errors import Damaged, NotCaptured, NotFound, StorageFull
+from neuronscope.core.errors import Damaged, NotCaptured, NotFound
 from neuronscope.core.events import Done, Event, Start, Step, Token, to_map
+from neuronscope.core.storage import full_disk_named
 from neuronscope.traces.codec import pack_step, pack_tensor, unpack_step, unpack_tensor
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TraceWriter:
     def __init__(self, path: Path, start: Start, *, prompt: str) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with storage_errors():
+        with full_disk_named():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
                 self._db.execute("PRAGMA journal_mode=WAL")
@@ -69,7 +69,7 @@ class TraceWriter:
         kept = [(step.step, a, str(t.dtype), json.dumps(t.shape), pack_tensor(t)) for a, t in (tensors or {}).items()]
         size = len(chunk) + sum(len(row[-1]) for row in kept)
         row = (step.step, step.phase, step.pos0, step.t_add, step.token_id, step.token, step.logprob, size, chunk)
-        with storage_errors():
+        with full_disk_named():
             self._db.execute("BEGIN")
             try:
                 self._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?)", row)
@@ -82,7 +82,7 @@ class TraceWriter:
 
     def finish(self, end: Event) -> None:
         """Record how the run ended and make the trace one single file."""
-        with storage_errors():
+        with full_disk_named():
             self._meta(end=to_map(end), closed=True)
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.execute("PRAGMA journal_mode=DELETE")
@@ -219,21 +219,3 @@ class Trace:
 
     def __repr__(self) -> str:
         return f"<Trace {self.trace_id} of {self.model_id}: {len(self.tokens)} tokens, {len(self.points)} points>"
-
-
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Turns a full disk, as SQLite or the system reports it, into :class:`StorageFull`."""
-    try:
-        yield
-    except (OSError, sqlite3.OperationalError) as error:
-        if isinstance(error, OSError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        else:
-            full = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-        if not full:
-            raise
-        raise StorageFull(
-            "The disk is full, so the trace could not be written; nothing of it was left behind.",
-            "Free some space or delete old traces, then try again.",
-        ) from error
