@@ -80,6 +80,12 @@ class Analysis:
     result: dict[str, str]
     module: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """The declaration as JSON can hold it: all but where the implementation lies."""
+        plain = asdict(self)
+        del plain["module"]
+        return plain
+
 
 _MAX_UNITS = Parameter(
     "max_units", "int", 1000, "Take at most so many neurons, those whose values vary most.", minimum=4, maximum=5000
