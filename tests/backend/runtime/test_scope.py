@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.families import tiny_model
+from support.tokenizers import save_tiny, tiny_tokenizer
+
+import neuronscope as ns
+from neuronscope.core.errors import NotFound
+from neuronscope.corpus.index import Index
+
+
+def test_load_capture_and_read_back(tmp_path: Path) -> None:
+    scope = ns.load(save_tiny(tmp_path / "tiny"))
+    trace = scope.capture("Hello world", points=["mlp_act", "resid_post"], layers=[1])
+    assert trace.points == ("mlp_act.1", "resid_post.1")
+    assert trace["mlp_act.1"].shape == (12, 48)
+    assert list(trace.to_pandas("mlp_act.1").index[:3]) == ["<s>", "H", "e"]
+    assert np.array_equal(ns.open_trace(trace.path)["mlp_act.1"], trace["mlp_act.1"])
+
+
+def test_wrap_uses_the_very_model_it_is_given() -> None:
+    model = tiny_model("gpt2")
+    scope = ns.wrap(model, tiny_tokenizer(), model_id="mine")
+    assert scope.loaded.model is model
+    assert (scope.model_id, scope.layers, scope.neurons) == ("mine", 3, 128)
+    assert "mlp_pre.2" in scope.points()
+
+
+def test_an_index_is_built_once_and_then_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("one cat\n\ntwo dogs\n\nthree birds")
+    scope = ns.wrap(tiny_model("llama"), tiny_tokenizer(), model_id="mine")
+    first = scope.index(corpus, k=4)
+    again = scope.index(corpus, k=4)
+    assert again.folder == first.folder
+    assert scope.index(corpus, k=3).folder != first.folder
+    corpus.write_text("one cat\n\ntwo dogs")
+    assert scope.index(corpus, k=4).folder != first.folder
+    assert isinstance(ns.open_index(first.folder), Index)
+    strongest = first.top("mlp_act.1:5", k=1)[0]
+    trace = scope.capture(["one cat", "two dogs", "three birds"][strongest.doc], points=["mlp_act.1"])
+    assert trace["mlp_act.1"][strongest.position, 5] == pytest.approx(strongest.activation, abs=1e-6)
+
+
+def test_a_missing_corpus_is_named() -> None:
+    with pytest.raises(NotFound, match=r"no-such\.txt"):
+        ns.wrap(tiny_model("llama"), tiny_tokenizer()).index("no-such.txt")
