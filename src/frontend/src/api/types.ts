@@ -1,0 +1,27 @@
+/** Short names for the generated types. */
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type AnalysisEntry = Schemas["AnalysisEntry"];
+export type AnalysisRequest = Schemas["AnalysisRequest"];
+export type CaptureAnswer = Schemas["CaptureAnswer"];
+export type Context = Schemas["Context"];
+export type CorpusEntry = Schemas["CorpusEntry"];
+export type Heatmap = Schemas["Heatmap"];
+export type IndexEntry = Schemas["IndexEntry"];
+export type IndexRequest = Schemas["IndexRequest"];
+export type Job = Schemas["JobOut"];
+export type LayerRow = Schemas["LayerRow"];
+export type Layers = Schemas["Layers"];
+export type LoadRequest = Schemas["LoadRequest"];
+export type ModelCard = Schemas["ModelCard"];
+export type ModelEntry = Schemas["ModelEntry"];
+export type NeuronTop = Schemas["NeuronTop"];
+export type NextToken = Schemas["NextToken"];
+export type Parameter = Schemas["ParameterOut"];
+export type Stats = Schemas["Stats"];
+export type System = Schemas["System"];
+export type Token = Schemas["TokenOut"];
+export type TraceDetail = Schemas["TraceDetail"];

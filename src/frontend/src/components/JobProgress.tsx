@@ -1,0 +1,43 @@
+import { Button, Group, Progress, Stack, Text } from "@mantine/core";
+import { useCancelJob } from "@/api/queries/jobs";
+import type { Job } from "@/api/types";
+import { fraction, isActive, progressText, stateWord } from "@/lib/jobs";
+
+/** A job's title, how far it is, and a way to stop it. */
+export function JobProgress({ job, title = job.title }: { job: Job; title?: string }) {
+  const cancel = useCancelJob();
+  const share = fraction(job);
+  const active = isActive(job);
+  return (
+    <Stack gap={4} aria-live="polite">
+      <Group justify="space-between" wrap="nowrap" gap="xs">
+        <Text size="sm" fw={500} lineClamp={1} title={title}>
+          {title}
+        </Text>
+        {active && (
+          <Button
+            size="compact-xs"
+            variant="default"
+            loading={cancel.isPending}
+            onClick={() => cancel.mutate(job.job_id)}
+            aria-label={`Cancel: ${title}`}
+          >
+            Cancel
+          </Button>
+        )}
+      </Group>
+      {active && (
+        <Progress
+          value={share === null ? 100 : share * 100}
+          animated={share === null}
+          striped={share === null}
+          size="sm"
+          aria-label={title}
+        />
+      )}
+      <Text size="xs" c={job.state === "failed" ? "var(--mantine-color-error)" : "dimmed"}>
+        {active ? progressText(job) : (job.error?.message ?? stateWord(job.state))}
+      </Text>
+    </Stack>
+  );
+}

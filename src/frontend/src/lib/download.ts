@@ -1,0 +1,12 @@
+/** Hands a text to the person as a file. */
+export function downloadText(name: string, type: string, text: string): void {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(address);
+}
+
+/** Only letters, digits, dots and dashes, as every file system takes them. */
+export const fileName = (...parts: (string | number)[]) => parts.join("-").replace(/[^A-Za-z0-9._-]+/g, "-");

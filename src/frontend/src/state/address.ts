@@ -1,0 +1,43 @@
+/** The page's state lives in its address; these hooks read it and change it. */
+
+import { useCallback, useMemo } from "react";
+import { useLocation, useNavigate } from "react-router";
+import { BUNDLED_MODEL } from "@/api/queries/models";
+import { type Patch, patchSearch } from "@/lib/url";
+
+export function useParams(): URLSearchParams {
+  const { search } = useLocation();
+  return useMemo(() => new URLSearchParams(search), [search]);
+}
+
+export type Patcher = (patch: Patch, how?: { push?: boolean; path?: string }) => void;
+
+/** Changes some keys and keeps the others. `push` for steps that Back should undo. */
+export function usePatch(): Patcher {
+  const navigate = useNavigate();
+  return useCallback(
+    (patch, how = {}) => {
+      // Read at the time of the call: two changes in one tick must not undo each other.
+      const { pathname, search } = window.location;
+      navigate(
+        { pathname: how.path ?? pathname, search: patchSearch(search, patch) },
+        { replace: !how.push },
+      );
+    },
+    [navigate],
+  );
+}
+
+export const useModelId = () => useParams().get("model") ?? BUNDLED_MODEL;
+
+/** Address of a neuron's page that keeps the model and the trace, so that the way back is there. */
+export function neuronHref(search: string, modelId: string, unit: string): string {
+  const trace = new URLSearchParams(search).get("trace");
+  return `/neuron${patchSearch("", { model: modelId, unit, trace })}`;
+}
+
+export function useNeuronHref(): (unit: string) => string {
+  const { search } = useLocation();
+  const modelId = useModelId();
+  return useCallback((unit: string) => neuronHref(search, modelId, unit), [search, modelId]);
+}

@@ -1,0 +1,100 @@
+import { Alert, Button, Group, Stack, Tabs } from "@mantine/core";
+import { IconChartBar, IconChartDots3, IconGridDots } from "@tabler/icons-react";
+import { useTrace } from "@/api/queries/traces";
+import type { TraceDetail } from "@/api/types";
+import { ErrorNote } from "@/components/Notice";
+import { Panel } from "@/components/Panel";
+import { useModelId, usePatch } from "@/state/address";
+import { useSession } from "@/state/session";
+import classes from "./Explore.module.css";
+import { FirstSteps } from "./FirstSteps";
+import { HeatmapPanel } from "./HeatmapPanel";
+import { LayerStrip } from "./LayerStrip";
+import { NextTokens } from "./NextTokens";
+import { TABS, useOptions } from "./options";
+import { PromptPanel } from "./PromptPanel";
+import { ScatterTab } from "./ScatterTab";
+import { StatsPanel } from "./StatsPanel";
+import { StrongestUnits } from "./StrongestUnits";
+import { UnitSelection } from "./UnitSelection";
+
+const TAB_LABELS = {
+  heatmap: { label: "Heatmap", icon: IconGridDots },
+  scatter: { label: "Scatter", icon: IconChartDots3 },
+  layers: { label: "Layers", icon: IconChartBar },
+};
+
+export default function ExploreView() {
+  const { tab, traceId } = useOptions();
+  const patch = usePatch();
+  const trace = useTrace(traceId);
+  return (
+    <Stack gap="sm">
+      <PromptPanel trace={trace.data ?? null} />
+      {trace.data && <OtherModel trace={trace.data} />}
+      {trace.error && (
+        <Panel title="Trace">
+          <ErrorNote error={trace.error} onRetry={() => trace.refetch()} />
+        </Panel>
+      )}
+      {traceId && !trace.error && <LayerStrip traceId={traceId} />}
+      <Tabs
+        value={tab}
+        onChange={(next) => patch({ tab: next === "heatmap" ? null : next }, { push: true })}
+        keepMounted={false}
+      >
+        <Tabs.List mb="sm" aria-label="Pictures of the activations">
+          {TABS.map((name) => {
+            const { label, icon: Icon } = TAB_LABELS[name];
+            return (
+              <Tabs.Tab key={name} value={name} leftSection={<Icon size={15} aria-hidden />}>
+                {label}
+              </Tabs.Tab>
+            );
+          })}
+        </Tabs.List>
+        <Tabs.Panel value="heatmap">
+          {traceId ? (
+            <div className={classes.columns}>
+              <HeatmapPanel traceId={traceId} trace={trace.data ?? null} />
+              <Stack gap="sm">
+                <NextTokens trace={trace.data ?? null} />
+                <StrongestUnits traceId={traceId} />
+              </Stack>
+            </div>
+          ) : (
+            <FirstSteps />
+          )}
+        </Tabs.Panel>
+        <Tabs.Panel value="scatter">
+          <ScatterTab trace={trace.data ?? null} aside={<UnitSelection />} />
+        </Tabs.Panel>
+        <Tabs.Panel value="layers">{traceId ? <StatsPanel traceId={traceId} /> : <FirstSteps />}</Tabs.Panel>
+      </Tabs>
+    </Stack>
+  );
+}
+
+/** A trace shows the model that made it, whatever the selector says: then say so, and offer both ways on. */
+function OtherModel({ trace }: { trace: TraceDetail }) {
+  const modelId = useModelId();
+  const patch = usePatch();
+  const setRerun = useSession((session) => session.setRerun);
+  if (trace.model_id === modelId) return null;
+  return (
+    <Alert variant="light" color="yellow" title={`This trace was recorded on ${trace.model_id}`}>
+      <Group gap="xs">
+        <Button
+          size="compact-sm"
+          variant="default"
+          onClick={() => patch({ model: trace.model_id }, { push: true })}
+        >
+          Switch to that model
+        </Button>
+        <Button size="compact-sm" variant="default" onClick={() => setRerun(true)}>
+          Run the prompt on {modelId}
+        </Button>
+      </Group>
+    </Alert>
+  );
+}

@@ -1,0 +1,67 @@
+import { ActionIcon, Anchor, CopyButton, Group, ScrollArea, Text, Tooltip } from "@mantine/core";
+import { IconCheck, IconCopy, IconX } from "@tabler/icons-react";
+import { Link } from "react-router";
+import { Panel } from "@/components/Panel";
+import { useNeuronHref } from "@/state/address";
+import { useSession } from "@/state/session";
+
+const SHOWN = 200;
+
+/** The units chosen by click, lasso or cluster, each a link to its page. */
+export function UnitSelection() {
+  const selection = useSession((session) => session.selection);
+  const clear = useSession((session) => session.clearSelection);
+  const href = useNeuronHref();
+  if (!selection)
+    return (
+      <Panel title="Selection">
+        <Text size="sm" c="dimmed">
+          Click a point, draw a lasso, or press a cluster: its neurons will be listed here.
+        </Text>
+      </Panel>
+    );
+  const { title, units } = selection;
+  return (
+    <Panel
+      title={title}
+      about={`${units.length} ${units.length === 1 ? "unit" : "units"}`}
+      actions={
+        <Group gap={4}>
+          <CopyButton value={units.join("\n")}>
+            {({ copied, copy }) => (
+              <Tooltip label={copied ? "Copied" : "Copy the ids"}>
+                <ActionIcon variant="subtle" color="gray" onClick={copy} aria-label="Copy the ids">
+                  {copied ? <IconCheck size={16} /> : <IconCopy size={16} />}
+                </ActionIcon>
+              </Tooltip>
+            )}
+          </CopyButton>
+          <Tooltip label="Clear the selection">
+            <ActionIcon variant="subtle" color="gray" onClick={clear} aria-label="Clear the selection">
+              <IconX size={16} />
+            </ActionIcon>
+          </Tooltip>
+        </Group>
+      }
+    >
+      <ScrollArea.Autosize
+        mah={300}
+        type="auto"
+        viewportProps={{ tabIndex: 0, "aria-label": "Selected units" }}
+      >
+        <Group gap="xs" data-testid="selection">
+          {units.slice(0, SHOWN).map((unit) => (
+            <Anchor key={unit} component={Link} to={href(unit)} size="xs" ff="monospace">
+              {unit}
+            </Anchor>
+          ))}
+        </Group>
+        {units.length > SHOWN && (
+          <Text size="xs" c="dimmed" mt="xs">
+            and {units.length - SHOWN} more: copy the ids to have them all
+          </Text>
+        )}
+      </ScrollArea.Autosize>
+    </Panel>
+  );
+}

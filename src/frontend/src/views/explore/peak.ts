@@ -1,0 +1,15 @@
+import type { Token } from "@/api/types";
+
+/** The largest signed value outside special tokens, and the token it stands on. */
+export function peakOf(
+  values: readonly number[],
+  tokens: readonly Token[],
+): { token: string; value: number } {
+  let best = -1;
+  values.forEach((value, at) => {
+    if (tokens[at]?.special) return;
+    if (best < 0 || value > (values[best] ?? Number.NEGATIVE_INFINITY)) best = at;
+  });
+  const at = Math.max(best, 0);
+  return { token: tokens[at]?.text ?? "", value: values[at] ?? 0 };
+}

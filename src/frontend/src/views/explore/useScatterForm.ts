@@ -1,0 +1,75 @@
+import { useAnalyses, useRunAnalysis } from "@/api/queries/analyses";
+import { useIndexes } from "@/api/queries/indexes";
+import type { AnalysisEntry, AnalysisRequest, TraceDetail } from "@/api/types";
+import { mergeParameters, pickDeclared, problemWith, valuesFrom } from "@/lib/parameters";
+import { isClustering, isLayout } from "@/lib/scatter";
+import { useModelId, usePatch } from "@/state/address";
+import { useOptions } from "./options";
+import { useScatterOptions } from "./scatterOptions";
+
+const byName = (entries: readonly AnalysisEntry[], name: string | null) =>
+  entries.find((one) => one.name === name);
+
+/** Everything the scatter's form shows, and what its button does. */
+export function useScatterForm(trace: TraceDetail | null) {
+  const modelId = useModelId();
+  const { point, layer } = useOptions();
+  const options = useScatterOptions();
+  const patch = usePatch();
+  const registry = useAnalyses();
+  const indexes = useIndexes();
+  const start = useRunAnalysis();
+
+  const analyses = registry.data?.analyses ?? [];
+  const layouts = analyses.filter(isLayout);
+  const clusterings = analyses.filter(isClustering);
+  const layout = byName(layouts, options.layout) ?? layouts[0];
+  const fallback = clusterings[0]?.name ?? "layer";
+  const colour = options.colour ?? fallback;
+  const clustering = byName(clusterings, colour);
+  const parameters = mergeParameters(layout?.parameters ?? [], clustering?.parameters ?? []);
+  const values = valuesFrom(parameters, options.texts);
+
+  const usable = (indexes.data?.indexes ?? []).filter((one) => one.model_id === modelId && one.usable);
+  const sources = [
+    ...(trace ? [{ value: "trace", label: "this prompt" }] : []),
+    ...usable.map((one) => ({ value: one.index_id, label: `corpus: ${one.corpus}` })),
+  ];
+  const source = sources.find((one) => one.value === options.source)?.value ?? sources[0]?.value ?? null;
+  const valid =
+    layout !== undefined &&
+    source !== null &&
+    parameters.every((one) => problemWith(one, values[one.name] ?? "") === null);
+
+  const run = async () => {
+    if (!layout || source === null) return;
+    const request = (entry: AnalysisEntry): AnalysisRequest => ({
+      ...(source === "trace" ? { trace_id: trace?.trace_id ?? null } : { index_id: source }),
+      point: source === "trace" ? point : "mlp_act",
+      layers: options.allLayers ? null : [layer],
+      parameters: pickDeclared(entry.parameters, values),
+    });
+    const layoutJob = await start.mutateAsync({ name: layout.name, body: request(layout) });
+    const clusterJob =
+      clustering && (await start.mutateAsync({ name: clustering.name, body: request(clustering) }));
+    patch({ layoutJob: layoutJob.job_id, clusterJob: clusterJob?.job_id ?? null }, { push: true });
+  };
+
+  return {
+    registry,
+    indexesPending: indexes.isPending,
+    layouts,
+    clusterings,
+    layout,
+    colour,
+    parameters,
+    values,
+    sources,
+    source,
+    valid,
+    // The rejection is kept by the mutation and shown from there.
+    run: () => void run().catch(() => undefined),
+    starting: start.isPending,
+    startError: start.error,
+  };
+}

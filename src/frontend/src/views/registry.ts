@@ -1,0 +1,32 @@
+/** The views, one row each: a new view is its folder and a row here. */
+
+import { IconActivity, IconGridDots, type TablerIcon } from "@tabler/icons-react";
+import { type ComponentType, lazy } from "react";
+
+export interface View {
+  id: string;
+  path: string;
+  title: string;
+  about: string;
+  icon: TablerIcon;
+  component: ComponentType;
+}
+
+export const VIEWS: readonly View[] = [
+  {
+    id: "explore",
+    path: "/",
+    title: "Explore",
+    about: "Run a prompt and see which neurons light up on which token",
+    icon: IconGridDots,
+    component: lazy(() => import("./explore/ExploreView")),
+  },
+  {
+    id: "neuron",
+    path: "/neuron",
+    title: "Neuron",
+    about: "Read which text drives one neuron",
+    icon: IconActivity,
+    component: lazy(() => import("./neuron/NeuronView")),
+  },
+];

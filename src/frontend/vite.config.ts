@@ -1,0 +1,29 @@
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+const server = process.env.NEURONSCOPE_API ?? "http://127.0.0.1:5000";
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  server: {
+    port: 3000,
+    proxy: {
+      // The server checks Origin and Host against its own address, so both are rewritten on the way.
+      "/api": { target: server, changeOrigin: true, headers: { origin: server } },
+    },
+  },
+  build: {
+    outDir: "../backend/neuronscope/web",
+    emptyOutDir: true,
+    manifest: true,
+    chunkSizeWarningLimit: 1600,
+  },
+  test: {
+    environment: "jsdom",
+    setupFiles: ["src/testing/setup.ts"],
+    include: ["src/**/*.test.{ts,tsx}"],
+    restoreMocks: true,
+  },
+});
