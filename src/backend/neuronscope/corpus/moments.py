@@ -44,7 +44,13 @@ class Moments:
             raise ValueError("no tokens were counted")
         shift = self._sum / self.count
         variance = (self._squares / self.count - shift.square()).clamp(min=0)
-        columns = (self._pivot.double() + shift, variance.sqrt(), self._low, self._high, self._fired / self.count)
+        columns = (
+            self._pivot.double() + shift,
+            variance.sqrt(),
+            self._low,
+            self._high,
+            self._fired.double() / self.count,
+        )
         return torch.stack([column.double().cpu() for column in columns], dim=1).numpy()
 
     def _space(self, like: Tensor) -> Tensor:

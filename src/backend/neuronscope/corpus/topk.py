@@ -61,8 +61,9 @@ class TopK:
         floor = floor[reached]
         if hot.shape[0] > self.k and bool((self.keys[:, -1] == NO_KEY).any()):
             # While places are free everything survives; the batch's own k-th best thins it out.
-            own = hot.t().contiguous().nan_to_num(nan=-torch.inf).topk(self.k, dim=1, sorted=False).values
-            floor = torch.maximum(floor, own.amin(dim=1))
+            rows = hot.t().contiguous()
+            rows = rows.masked_fill(rows.isnan(), -torch.inf)
+            floor = torch.maximum(floor, rows.topk(self.k, dim=1, sorted=False).values.amin(dim=1))
         token, column = (hot >= floor).nonzero(as_tuple=True)
         if token.numel() == 0:
             return

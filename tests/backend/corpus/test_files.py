@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuronscope.core.errors import Conflict, Damaged, StorageFull
+from neuronscope.corpus.files import Appender, load, save, written_whole
+
+
+def test_a_file_can_grow_and_reads_as_npy(tmp_path: Path) -> None:
+    rows = np.arange(30, dtype=np.float32).reshape(10, 3)
+    with Appender(tmp_path / "a.npy", np.float32, (3,)) as file:
+        for start in range(0, 10, 4):
+            file.append(rows[start : start + 4])
+    assert np.array_equal(np.load(tmp_path / "a.npy"), rows)
+    assert np.array_equal(load(tmp_path / "a.npy", np.float32, (10, 3)), rows)
+
+
+def test_a_file_without_rows(tmp_path: Path) -> None:
+    save(tmp_path / "a.npy", np.zeros((0, 2), np.int32))
+    assert load(tmp_path / "a.npy", np.int32, (0, 2)).shape == (0, 2)
+
+
+def test_rows_of_another_shape_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="rows of shape"), Appender(tmp_path / "a.npy", np.int32, (3,)) as file:
+        file.append(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("cut", [0, 10, 100, 128, 150, 199])
+def test_a_file_cut_short_is_damaged(tmp_path: Path, cut: int) -> None:
+    save(tmp_path / "a.npy", np.arange(18, dtype=np.int32))
+    data = (tmp_path / "a.npy").read_bytes()
+    assert len(data) == 200
+    (tmp_path / "a.npy").write_bytes(data[:cut])
+    with pytest.raises(Damaged, match=r"a\.npy"):
+        load(tmp_path / "a.npy", np.int32, (18,))
+
+
+def test_a_file_of_another_kind_is_damaged(tmp_path: Path) -> None:
+    save(tmp_path / "a.npy", np.arange(4, dtype=np.int32))
+    for dtype, shape in ((np.int64, (4,)), (np.int32, (5,)), (np.int32, (4, 1))):
+        with pytest.raises(Damaged, match="as its manifest says"):
+            load(tmp_path / "a.npy", dtype, shape)
+    np.save(tmp_path / "b.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(Damaged):
+        load(tmp_path / "b.npy", np.int32, (1,))
+    with pytest.raises(Damaged):
+        load(tmp_path / "nothing.npy", np.int32, (1,))
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "x") as folder:
+        (folder / "a").write_text("a")
+        assert not (tmp_path / "x").exists()
+    assert (tmp_path / "x" / "a").read_text() == "a"
+    with pytest.raises(Conflict), written_whole(tmp_path / "x"):
+        pytest.fail("it is there already")
+    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "y") as folder:
+        _interrupted(folder / "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(errno.ENOSPC, StorageFull), (errno.EDQUOT, StorageFull), (errno.EACCES, OSError)]
+)
+def test_only_a_full_disk_is_called_full(tmp_path: Path, number: int, error: type[Exception]) -> None:
+    with pytest.raises(error), written_whole(tmp_path / "y"):
+        raise OSError(number, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _interrupted(file: Path) -> None:
+    file.write_text("half")
+    raise KeyboardInterrupt
