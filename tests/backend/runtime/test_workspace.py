@@ -40,7 +40,9 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
         Workspace(tmp_path / "file" / "home")
 
 
-@pytest.mark.parametrize("text", ["../../etc/passwd", "t_", "x_" + "0" * 26, "t_" + "A" * 26, "t_" + "0" * 26 + "/..", ""])
+@pytest.mark.parametrize(
+    "text", ["../../etc/passwd", "t_", "x_" + "0" * 26, "t_" + "A" * 26, "t_" + "0" * 26 + "/..", ""]
+)
 def test_only_an_id_becomes_a_path(tmp_path: Path, text: str) -> None:
     with pytest.raises(NotFound):
         Workspace(tmp_path).trace_path(text)
@@ -56,7 +58,7 @@ def test_an_id_becomes_a_path_inside(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, code: int) -> None:
     path = tmp_path / "half.trace"
     companion = tmp_path / "half.trace-wal"
-    with pytest.raises(StorageFull), write_guard(path):
+    with pytest.raises(StorageFull), write_guard(path):  # noqa: PT012
         path.write_bytes(b"half")
         companion.write_bytes(b"half")
         raise OSError(code, os.strerror(code))
@@ -65,7 +67,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, code: int) -> None:
 
 def test_another_failure_comes_as_it_is_and_leaves_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    with pytest.raises(ZeroDivisionError), write_guard(folder):
+    with pytest.raises(ZeroDivisionError), write_guard(folder):  # noqa: PT012
         folder.mkdir()
         (folder / "part").write_text("half")
         raise ZeroDivisionError

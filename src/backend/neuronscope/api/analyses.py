@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from neuronscope.api.schemas.analyses import AnalysisList, AnalysisRequest
 from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.services import Services
@@ -16,7 +18,7 @@ def registry() -> AnalysisList:
     """Every analysis with its declared parameters."""
     from neuronscope.analysis.registry import ANALYSES
 
-    return AnalysisList.model_validate({"analyses": [analysis.to_dict() for analysis in ANALYSES.values()]})
+    return AnalysisList.model_validate({"analyses": [asdict(row) for row in ANALYSES.values()]})
 
 
 def start_analysis(services: Services, name: str, body: AnalysisRequest) -> JobOut:
@@ -27,16 +29,16 @@ def start_analysis(services: Services, name: str, body: AnalysisRequest) -> JobO
     matrix = _matrix(services, body)
 
     def work(handle: JobHandle) -> dict[str, object]:
-        result = services.isolated.run(registry.run, name, matrix.values, parameters, check=handle.check)
+        isolated = services.isolated
+        result = isolated.run(registry.run, name, matrix.values, matrix.units, parameters, check=handle.check)
         return {
             "analysis": name,
             "trace_id": body.trace_id,
             "index_id": body.index_id,
             "point": body.point,
             "parameters": parameters,
-            "units": matrix.units,
             "samples": matrix.values.shape[1],
-            "result": registry.to_plain(result),
+            "result": result,
         }
 
     title = registry.ANALYSES[name].title

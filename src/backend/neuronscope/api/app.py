@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
-from flask_openapi import OpenAPI
-from flask_openapi.models import Info, SecurityScheme
+from flask_openapi.models.info import Info
+from flask_openapi.models.security_scheme import SecurityScheme
+from flask_openapi.openapi import OpenAPI
 
 from neuronscope.api import docs, errors
 from neuronscope.api.reply import json_reply

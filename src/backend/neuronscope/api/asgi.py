@@ -34,7 +34,7 @@ BODY_SECONDS = 60
 
 def create_asgi(services: Services) -> App:
     """Everything the server answers, behind the gate."""
-    flask = create_app(services)
+    flask: Any = create_app(services)
     settings = services.settings
     if settings.dev_origin is not None:
         from flask_cors import CORS
@@ -138,8 +138,10 @@ _END = object()
 
 async def _send_stream(start: Message, chunks: Iterable[bytes], send: Send) -> None:
     iterator: Iterator[bytes] = iter(chunks)
+    # The WSGI side counted the empty body that it was shown.
+    headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
     try:
-        await send(start)
+        await send({**start, "headers": headers})
         while True:
             chunk = await asyncio.to_thread(next, iterator, _END)
             if chunk is _END:

@@ -97,7 +97,7 @@ def _json(trace: Trace) -> Iterator[bytes]:
         for number, address in enumerate(trace.points):
             values = trace[address]
             # JSON has no NaN and no infinity.
-            plain = np.where(np.isfinite(values), values.astype(object), None).tolist()
+            plain = np.where(np.isfinite(values), values.astype(object), np.array(None)).tolist()
             entry = json.dumps({"shape": values.shape, "data": plain})
             yield (b", " if number else b"") + f"{json.dumps(address)}: {entry}".encode()
         yield b"}}\n"

@@ -31,7 +31,6 @@ def stream(chunks: Iterable[bytes], mimetype: str, filename: str | None = None) 
     else:
         scope[STREAM_KEY] = chunks
         answer = Response(b"", mimetype=mimetype)
-        del answer.headers["Content-Length"]
     if filename is not None:
         answer.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return answer

@@ -13,6 +13,7 @@ from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.schemas.models import LoadRequest, ModelCard, ModelEntry, ModelList
 from neuronscope.api.services import Services
 from neuronscope.core.address import Address, Unit
+from neuronscope.core.errors import Conflict
 from neuronscope.core.ids import new_id
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.memory import estimate_bytes
@@ -53,6 +54,18 @@ def list_models(services: Services) -> ModelList:
     return ModelList(models=entries)
 
 
+def present(services: Services, model_id: str | None) -> str:
+    """The id of a model that is on this machine; the bundled one's for None.
+
+    Raises :class:`NotFound` for an unknown id and :class:`Conflict` for a model that is only on the hub: fetching
+    gigabytes is a job of its own, never the side effect of a prompt.
+    """
+    wanted = model_id or BUNDLED_ID
+    if wanted not in services.engine.loaded_ids() and services.engine.sources.find(wanted).folder is None:
+        raise Conflict(f"{wanted} is not on this machine yet.", "Load it first: that fetches it from the hub.")
+    return wanted
+
+
 def start_load(services: Services, body: LoadRequest) -> JobOut:
     """A job that loads a model. What can be refused without loading it is refused here and now."""
     engine = services.engine
@@ -70,7 +83,7 @@ def start_load(services: Services, body: LoadRequest) -> JobOut:
 
 def model_card(services: Services, model_id: str | None) -> ModelCard:
     """The card of a model, loaded if need be."""
-    return services.engine.run(model_id, _card)
+    return services.engine.run(present(services, model_id), _card)
 
 
 def _card(loaded: LoadedModel) -> ModelCard:
@@ -85,7 +98,7 @@ def _card(loaded: LoadedModel) -> ModelCard:
 def start_index(services: Services, body: IndexRequest) -> JobOut:
     """A job that builds an index. Corpus and model, and the layers of a loaded model, are checked here and now."""
     engine, workspace = services.engine, services.workspace
-    model_id = body.model_id or BUNDLED_ID
+    model_id = present(services, body.model_id)
     engine.check(model_id)
     corpus = corpora.open_corpus(workspace, body.corpus, body.documents)
     if model_id in engine.loaded_ids():
@@ -123,8 +136,8 @@ def capture(services: Services, body: CaptureRequest) -> CaptureAnswer:
     spec = CaptureSpec(
         None if body.points is None else tuple(body.points), None if body.layers is None else tuple(body.layers)
     )
-    folder = services.workspace.traces
-    with services.engine.run(body.model_id, lambda loaded: capture_prompt(loaded, body.prompt, spec, folder)) as trace:
+    folder, model_id = services.workspace.traces, present(services, body.model_id)
+    with services.engine.run(model_id, lambda loaded: capture_prompt(loaded, body.prompt, spec, folder)) as trace:
         return CaptureAnswer.model_validate(
             {
                 "trace_id": trace.trace_id,
@@ -157,4 +170,4 @@ def probe(services: Services, body: ProbeRequest) -> ProbeAnswer:
             activations=tensors[unit.address][:, unit.index].tolist(),
         )
 
-    return services.engine.run(body.model_id, work)
+    return services.engine.run(present(services, body.model_id), work)

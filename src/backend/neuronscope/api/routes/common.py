@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
-from flask_openapi import APIBlueprint
-from flask_openapi.models import Tag
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
 
 from neuronscope.api.schemas.common import ErrorAnswer
 

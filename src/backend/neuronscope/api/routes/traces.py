@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Response, request
-from flask_openapi.models import Schema
+from flask_openapi.models.schema import Schema
 
 from neuronscope.api import traces
 from neuronscope.api.exports import export

@@ -45,7 +45,7 @@ class AnalysisRequest(Request):
     """… or of the corpus sample that an index keeps. Exactly one of the two."""
     point: str = Field("mlp_act", max_length=40)
     layers: list[int] | None = Field(None, min_length=1, max_length=512)
-    parameters: dict[str, int | float | str | bool] = {}
+    parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_source(self) -> AnalysisRequest:
