@@ -1,4 +1,4 @@
-"""Where everything lies that the program keeps. Every path in it is made from an id that was checked, never from a client's text."""
+"""Where everything lies that the program keeps. Each path is made from a checked id, never from a client's text."""
 
 from __future__ import annotations
 

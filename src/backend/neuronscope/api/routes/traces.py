@@ -37,8 +37,9 @@ _TENSOR = {
 _EXPORT = {
     "description": "The file, in the format asked for",
     "content": {
-        kind: {"schema": {"type": "string", "format": "binary"}}
-        for kind in ("application/vnd.sqlite3", "application/zip", "application/json")
+        "application/vnd.sqlite3": {"schema": {"type": "string", "format": "binary"}},
+        "application/zip": {"schema": {"type": "string", "format": "binary"}},
+        "application/json": {"schema": {"type": "object"}},
     },
 }
 
