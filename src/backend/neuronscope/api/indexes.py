@@ -65,7 +65,7 @@ def neuron_top(services: Services, query: NeuronQuery) -> NeuronTop:
     units = [Unit(Address(manifest.point, query.layer), unit) for unit in chosen]
     contexts = [asdict(context) for context in index.top(units, k=query.k, window=query.window)]
     return NeuronTop(
-        model_id=manifest.model_id,
+        model_id=query.model_id or manifest.model_id,
         index_id=index.id,
         layer=query.layer,
         units=chosen,
@@ -82,4 +82,6 @@ def token_top(services: Services, query: TokenQuery) -> TokenTop:
     """The neurons that a token drives hardest."""
     index = services.shelf.choose(query.model_id, query.index_id)
     neurons = [DrivenNeuron(**asdict(neuron)) for neuron in index.token_neurons(query.token, query.k)]
-    return TokenTop(model_id=index.manifest.model_id, index_id=index.id, token=query.token, neurons=neurons)
+    return TokenTop(
+        model_id=query.model_id or index.manifest.model_id, index_id=index.id, token=query.token, neurons=neurons
+    )

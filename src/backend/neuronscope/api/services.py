@@ -6,12 +6,12 @@ import logging
 import threading
 
 from neuronscope.api.settings import Settings
-from neuronscope.api.shelf import Shelf
 from neuronscope.core.errors import NeuronScopeError
 from neuronscope.models.sources import Sources
 from neuronscope.runtime.engine import Engine
 from neuronscope.runtime.isolated import Isolated
 from neuronscope.runtime.jobs import Jobs
+from neuronscope.runtime.shelf import Shelf
 from neuronscope.runtime.workspace import Workspace
 
 log = logging.getLogger("neuronscope.api")

@@ -53,13 +53,14 @@ class Shelf:
     def choose(self, model_id: str | None, index_id: str | None) -> Index:
         """The index of an id, or else the newest that fits the model (None: the bundled one).
 
-        Raises :class:`NotFound` where there is none, :class:`Conflict` where the one named does not fit the model.
+        What fits is decided by the model's key alone: the same weights may go by several ids. Raises
+        :class:`NotFound` where there is none, :class:`Conflict` where the one named does not fit the model.
         """
         if index_id is not None:
             return self._named(index_id, model_id)
         wanted = model_id or BUNDLED_ID
         for folder, manifest in self.manifests():
-            if manifest.model_id == wanted and self.usable(manifest)[0]:
+            if self._key(wanted, manifest.dtype) == manifest.model_key:
                 return self._index(folder)
         self._engine.sources.find(wanted)
         raise NotFound(f"There is no index of {wanted[:80]} yet.", "Build one: it takes a minute for a small model.")
@@ -76,11 +77,11 @@ class Shelf:
     def _named(self, index_id: str, model_id: str | None) -> Index:
         index = self._index(self._workspace.index_path(index_id))
         manifest = index.manifest
-        if model_id is not None and model_id != manifest.model_id:
-            raise Conflict(f"That index is of {manifest.model_id}, not of {model_id[:80]}.", "Choose another index.")
-        usable, note = self.usable(manifest)
-        if not usable and self._key(manifest.model_id, manifest.dtype) is not None:
-            raise Conflict(note, "Build an index of the model as it is now.")
+        if model_id is not None and self._key(model_id, manifest.dtype) != manifest.model_key:
+            raise Conflict(f"That index does not fit {model_id[:80]} as it is now.", "Choose or build another index.")
+        # The evidence outlives the model, but must not be taken for that of other weights.
+        if self._key(manifest.model_id, manifest.dtype) not in (None, manifest.model_key):
+            raise Conflict(self.usable(manifest)[1], "Build an index of the model as it is now.")
         return index
 
     def _index(self, folder: Path) -> Index:

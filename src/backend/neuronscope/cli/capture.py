@@ -1,0 +1,74 @@
+"""``neuronscope capture``: a prompt into a trace."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from neuronscope.cli.common import (
+    device_option,
+    dtype_option,
+    json_option,
+    layers_option,
+    load,
+    model_option,
+    print_json,
+    print_table,
+    read_prompt,
+    show,
+    spinner,
+)
+from neuronscope.core.errors import Conflict
+
+
+@click.command()
+@click.argument("prompt")
+@model_option
+@click.option(
+    "--point", "points", multiple=True, help="Point or address, such as resid_post or mlp_act.3. May be repeated."
+)
+@layers_option
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Trace file to write [default: the workspace]."
+)
+@dtype_option
+@device_option
+@json_option
+def command(
+    prompt: str,
+    model: str | None,
+    points: tuple[str, ...],
+    layers: tuple[int, ...] | None,
+    out: Path | None,
+    dtype: str | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Run PROMPT (- reads standard input) and keep what the taps saw in a trace."""
+    text = read_prompt(prompt)
+    if out is not None and out.exists():
+        raise Conflict(f"{out} exists already.", "Choose another name with --out.")
+    scope = load(model, dtype, device)
+    with spinner("Running the prompt"), scope.capture(text, points or None, layers) as trace:
+        path, top = trace.path, trace.step(0).top
+        found = {
+            "trace_id": trace.trace_id,
+            "path": path,
+            "model_id": trace.model_id,
+            "tokens": [{"id": t.id, "text": t.text, "special": t.special} for t in trace.tokens],
+            "points": trace.points,
+            "layers": trace.layers,
+            "unavailable": trace.unavailable,
+            "top": top,
+        }
+    if out is not None:
+        found["path"] = shutil.move(path, out)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"{len(trace.tokens)} tokens, {len(trace.points)} tensors in {found['path']}")
+    for address, reason in trace.unavailable.items():
+        click.echo(f"not in this model: {address} ({reason})")
+    print_table(("next token", "log-probability"), ((show(entry["text"]), entry["logprob"]) for entry in top[:5]))

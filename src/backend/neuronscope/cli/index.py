@@ -1,0 +1,101 @@
+"""``neuronscope index``: build and list indexes."""
+
+from __future__ import annotations
+
+import click
+
+from neuronscope.cli.common import (
+    device_option,
+    dtype_option,
+    engine,
+    json_option,
+    layers_option,
+    load,
+    model_option,
+    print_json,
+    print_table,
+    progress,
+    size,
+    workspace,
+)
+
+
+@click.group()
+def command() -> None:
+    """Build and list indexes: the strongest contexts of every neuron over a corpus."""
+
+
+@command.command()
+@click.argument("corpus", default="bundled")
+@model_option
+@click.option(
+    "-k", type=click.IntRange(1, 1000), default=32, show_default=True, help="Contexts to keep for each neuron."
+)
+@layers_option
+@click.option("--documents", type=click.IntRange(1), help="Take only the first so many documents.")
+@dtype_option
+@device_option
+@json_option
+def build(
+    corpus: str,
+    model: str | None,
+    k: int,
+    layers: tuple[int, ...] | None,
+    documents: int | None,
+    dtype: str | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Index CORPUS: a text file (documents separated by blank lines), a JSON Lines file, or "bundled"."""
+    scope = load(model, dtype, device)
+    from neuronscope.runtime.indexing import find_or_build
+
+    with progress("Indexing", "documents") as report:
+        index = find_or_build(
+            scope.loaded, scope.workspace, corpus, k=k, layers=layers, documents=documents, progress=report
+        )
+    manifest = index.manifest
+    if as_json:
+        print_json({"index_id": index.id, "path": index.folder, "documents": manifest.documents,
+                    "tokens": manifest.tokens, "layers": manifest.layers, "k": manifest.k})  # fmt: skip
+        return
+    click.echo(f"{index.id}: {manifest.tokens} tokens of {manifest.documents} documents, {size(index.bytes)}")
+
+
+@command.command("list")
+@json_option
+def list_indexes(as_json: bool) -> None:
+    """The indexes of the workspace, newest first."""
+    from neuronscope.corpus.files import folder_bytes
+    from neuronscope.runtime.shelf import Shelf
+
+    shelf = Shelf(workspace(), engine())
+    found = [
+        {
+            "index_id": folder.name,
+            "model_id": manifest.model_id,
+            "corpus": manifest.corpus,
+            "layers": manifest.layers,
+            "k": manifest.k,
+            "documents": manifest.documents,
+            "tokens": manifest.tokens,
+            "created_at": manifest.created_at,
+            "bytes": folder_bytes(folder),
+        }
+        for folder, manifest in shelf.manifests()
+    ]
+    if as_json:
+        print_json(found)
+        return
+    columns = ("index_id", "model_id", "corpus", "documents", "tokens", "created_at")
+    print_table(columns, ([entry[name] for name in columns] for entry in found))
+
+
+@command.command()
+@click.argument("index_id")
+def delete(index_id: str) -> None:
+    """Delete an index."""
+    from neuronscope.runtime.shelf import Shelf
+
+    Shelf(workspace(), engine()).delete(index_id)
+    click.echo(f"{index_id} is deleted")
