@@ -100,7 +100,7 @@ into, not to be useful.
 | weights | {card["weights_bytes"]:,} bytes, float16 |
 | trained on | {card["corpus"]["documents"]:,} documents, {card["corpus"]["tokens"]:,} tokens, once each |
 | steps, seed | {card["steps"]}, {card["seed"]} |
-| training time | {card["training_seconds"] / 60:.0f} minutes on two CPU cores |
+| training time | {card["training_seconds"] / 60:.0f} minutes on one or two shared CPU cores |
 | date | {card["date"]} |
 
 ## Corpus

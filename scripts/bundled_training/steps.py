@@ -20,7 +20,7 @@ from neuronscope.models.bundled.exam import score
 from . import card, loop, series
 from .tokenizer import train_tokenizer
 
-STEPS = 6000
+STEPS = 5540
 VOCABULARY = 1536
 SHAPE = {
     "hidden_size": 160,
