@@ -69,30 +69,6 @@ def serving(settings: Settings, workspace: Workspace) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``one`` and ``two``: Llama models of 2 layers, 16 dimensions, 24 neurons, with a byte-level tokenizer."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("models")
-    letters = ["<s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-    for seed, name in enumerate(("one", "two")):
-        torch.manual_seed(seed)
-        config = LlamaConfig(
-            vocab_size=257, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
-            num_key_value_heads=2, max_position_embeddings=96,
-        )  # fmt: skip
-        LlamaForCausalLM(config).save_pretrained(folder / name)
-        PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>").save_pretrained(folder / name)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A built page: an index and one hashed asset."""
     folder = tmp_path_factory.mktemp("web")
@@ -103,10 +79,10 @@ def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(models_folder: Path, page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def server(tiny_models: Path, page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The server that most tests talk to."""
     workspace = Workspace(tmp_path_factory.mktemp("home"))
-    with serving(Settings(token=TOKEN, model_dirs=(models_folder,), web=page_folder), workspace) as running:
+    with serving(Settings(token=TOKEN, model_dirs=(tiny_models,), web=page_folder), workspace) as running:
         yield running
 
 

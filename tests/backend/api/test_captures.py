@@ -38,10 +38,10 @@ def test_a_capture_answers_what_it_kept(trace: dict[str, Any]) -> None:
     assert trace["top"][0]["logprob"] >= trace["top"][1]["logprob"]
 
 
-def test_neurons_equal_a_bare_hook(client: httpx.Client, trace: dict[str, Any], models_folder: Path) -> None:
+def test_neurons_equal_a_bare_hook(client: httpx.Client, trace: dict[str, Any], tiny_models: Path) -> None:
     for layer in (0, 1):
         values = tensor(client, trace["trace_id"], f"mlp_act.{layer}")
-        assert np.abs(values - reference(models_folder / "one", "Hi there, you", layer)).max() <= 1e-6
+        assert np.abs(values - reference(tiny_models / "one", "Hi there, you", layer)).max() <= 1e-6
 
 
 def test_neurons_of_stories260k_equal_a_bare_hook(serve_with: Any, stories260k: Path) -> None:

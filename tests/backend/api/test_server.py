@@ -87,7 +87,10 @@ def printed(process: subprocess.Popen[str]) -> str:
     raise AssertionError(process.stderr.read() if process.stderr else "")
 
 
-def test_serve_prints_a_working_address_and_stops_cleanly(environment: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_serve_prints_a_working_address_and_stops_cleanly(
+    environment: dict[str, str], tmp_path: Path, how: signal.Signals
+) -> None:
     begin = time.monotonic()
     process = start(environment)
     try:
@@ -103,7 +106,7 @@ def test_serve_prints_a_working_address_and_stops_cleanly(environment: dict[str,
         said = json.loads((tmp_path / "home" / "server.json").read_text())
         assert said["url"] == address
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         assert process.wait(15) == 0
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import signal
 import socket
 import sys
 import webbrowser
@@ -48,8 +49,10 @@ def serve(
         if open_browser:
             webbrowser.open(settings.url)
 
+    # uvicorn raises the signal again once it has shut down; as an interrupt it leaves time to tidy up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with token_file(workspace.token_file, settings):
+        with token_file(workspace.token_file, settings), contextlib.suppress(KeyboardInterrupt):
             make_server(services, started).run(sockets=[listener])
     finally:
         listener.close()
