@@ -12,6 +12,8 @@ export default defineConfig({
     proxy: {
       // The server checks Origin and Host against its own address, so both are rewritten on the way.
       "/api": { target: server, changeOrigin: true, headers: { origin: server } },
+      // The address with the token goes to the server, which sets the cookie and sends the browser back without it.
+      "^/\\?(.*&)?token=": { target: server, changeOrigin: true, headers: { origin: server } },
     },
   },
   build: {

@@ -29,7 +29,9 @@ for (const name of first) {
   process.stdout.write(`${String(bytes).padStart(9)}  ${manifest[name].file}\n`);
 }
 process.stdout.write(`${String(total).padStart(9)}  before the first view, gzip (at most ${LIMIT})\n`);
-for (const name of Object.keys(manifest).filter((one) => !first.has(one) && manifest[one].file.endsWith(".js")))
+for (const name of Object.keys(manifest).filter(
+  (one) => !first.has(one) && manifest[one].file.endsWith(".js"),
+))
   process.stdout.write(`${String(sizeOf(manifest[name].file)).padStart(9)}  later: ${manifest[name].file}\n`);
 if (total > LIMIT) {
   process.stderr.write("Too large. Load something later, or leave it out.\n");

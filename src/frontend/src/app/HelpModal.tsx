@@ -1,4 +1,5 @@
-import { Anchor, Group, Kbd, Modal, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Group, Kbd, Stack, Table, Text, Title } from "@mantine/core";
+import { Dialog } from "@/components/Dialog";
 
 const KEYS: readonly [string[], string][] = [
   [["Ctrl", "Enter"], "run the prompt"],
@@ -26,7 +27,7 @@ const WORDS: readonly [string, string][] = [
 
 export function HelpModal({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Help" size="lg">
+    <Dialog opened={opened} onClose={onClose} title="Help" size="lg">
       <Stack gap="md">
         <section>
           <Title order={2} mb={4}>
@@ -80,6 +81,6 @@ export function HelpModal({ opened, onClose }: { opened: boolean; onClose: () =>
           </Anchor>
         </Text>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,18 +1,8 @@
-import {
-  ActionIcon,
-  Anchor,
-  Box,
-  Group,
-  Indicator,
-  Popover,
-  ScrollArea,
-  Stack,
-  Text,
-  Tooltip,
-} from "@mantine/core";
+import { ActionIcon, Anchor, Box, Indicator, Popover, ScrollArea, Stack, Text, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconProgressCheck } from "@tabler/icons-react";
-import { Link } from "react-router";
+import { Link, useLocation } from "react-router";
+import { useIndexes } from "@/api/queries/indexes";
 import { useJob, useJobs } from "@/api/queries/jobs";
 import type { Job } from "@/api/types";
 import { JobProgress } from "@/components/JobProgress";
@@ -77,20 +67,24 @@ export function JobsMenu() {
 function JobRow({ job, onLeave }: { job: Job; onLeave: () => void }) {
   // The list comes without results; only a finished job's own answer says where it leads.
   const full = useJob(job.state === "done" ? job.job_id : null);
-  const href = full.data ? resultHref(full.data) : null;
+  const { search } = useLocation();
+  const indexes = useIndexes();
+  const href = full.data ? resultHref(full.data, indexes.data?.indexes ?? [], search) : null;
   return (
-    <>
-      <JobProgress job={job} />
-      <Group gap="xs">
-        {href && (
-          <Anchor component={Link} to={href} size="xs" onClick={onLeave}>
-            Open
-          </Anchor>
-        )}
-        <Text size="xs" c="dimmed">
-          {formatAgo(job.finished_at ?? job.created_at)}
-        </Text>
-      </Group>
-    </>
+    <JobProgress
+      job={job}
+      trailing={
+        <>
+          <Text size="xs" c="dimmed">
+            {formatAgo(job.finished_at ?? job.created_at)}
+          </Text>
+          {href && (
+            <Anchor component={Link} to={href} size="xs" onClick={onLeave} aria-label={`Open: ${job.title}`}>
+              Open
+            </Anchor>
+          )}
+        </>
+      }
+    />
   );
 }

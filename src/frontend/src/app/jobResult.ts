@@ -1,16 +1,24 @@
-import type { Job } from "@/api/types";
+import type { IndexEntry, Job } from "@/api/types";
 import { resultText } from "@/lib/jobs";
 import { readClusters, readLayout } from "@/lib/scatter";
 import { patchSearch } from "@/lib/url";
 
 /** Where a finished job's result is shown; null where nothing shows it. */
-export function resultHref(job: Job): string | null {
+export function resultHref(job: Job, indexes: readonly IndexEntry[], search: string): string | null {
   const model = resultText(job, "model_id");
-  const index = resultText(job, "index_id");
-  if (index) return `/neuron${patchSearch("", { model, unit: "mlp_act.0:0", index })}`;
-  if (readLayout(job.result))
-    return `/${patchSearch(window.location.search, { tab: "scatter", layoutJob: job.job_id })}`;
-  if (readClusters(job.result))
-    return `/${patchSearch(window.location.search, { tab: "scatter", clusterJob: job.job_id })}`;
+  const index = indexes.find((one) => one.index_id === resultText(job, "index_id"));
+  if (job.kind === "index") {
+    if (!index) return null;
+    const unit = `mlp_act.${index.layers[0] ?? 0}:0`;
+    return `/neuron${patchSearch("", { model: index.model_id, unit, index: index.index_id })}`;
+  }
+  const scatter = {
+    tab: "scatter",
+    ...(index
+      ? { model: index.model_id, source: index.index_id }
+      : { trace: resultText(job, "trace_id"), source: "trace" }),
+  };
+  if (readLayout(job.result)) return `/${patchSearch(search, { ...scatter, layoutJob: job.job_id })}`;
+  if (readClusters(job.result)) return `/${patchSearch(search, { ...scatter, clusterJob: job.job_id })}`;
   return model ? `/${patchSearch("", { model })}` : null;
 }

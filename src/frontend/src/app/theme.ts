@@ -45,7 +45,6 @@ export const theme = createTheme({
   },
   components: {
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true, fz: "xs" } },
-    Modal: { defaultProps: { centered: false, overlayProps: { backgroundOpacity: 0.5 } } },
   },
 });
 

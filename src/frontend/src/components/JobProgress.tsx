@@ -1,10 +1,18 @@
 import { Button, Group, Progress, Stack, Text } from "@mantine/core";
+import type { ReactNode } from "react";
 import { useCancelJob } from "@/api/queries/jobs";
 import type { Job } from "@/api/types";
 import { fraction, isActive, progressText, stateWord } from "@/lib/jobs";
 
+interface JobProgressProps {
+  job: Job;
+  /** Stands after the state, on its line. */
+  trailing?: ReactNode;
+}
+
 /** A job's title, how far it is, and a way to stop it. */
-export function JobProgress({ job, title = job.title }: { job: Job; title?: string }) {
+export function JobProgress({ job, trailing }: JobProgressProps) {
+  const { title } = job;
   const cancel = useCancelJob();
   const share = fraction(job);
   const active = isActive(job);
@@ -35,9 +43,17 @@ export function JobProgress({ job, title = job.title }: { job: Job; title?: stri
           aria-label={title}
         />
       )}
-      <Text size="xs" c={job.state === "failed" ? "var(--mantine-color-error)" : "dimmed"}>
-        {active ? progressText(job) : (job.error?.message ?? stateWord(job.state))}
-      </Text>
+      <Group gap="xs">
+        <Text size="xs" c={job.state === "failed" ? "var(--mantine-color-error)" : "dimmed"}>
+          {active ? progressText(job) : (job.error?.message ?? stateWord(job.state))}
+        </Text>
+        {trailing}
+      </Group>
+      {job.error?.hint && (
+        <Text size="xs" c="dimmed">
+          {job.error.hint}
+        </Text>
+      )}
     </Stack>
   );
 }

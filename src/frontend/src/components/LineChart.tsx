@@ -39,6 +39,7 @@ export function LineChart({ label, points, chosen, format, onChoose }: LineChart
           className={classes.line}
         />
         {points.map((point, at) => (
+          // biome-ignore lint/a11y/noStaticElementInteractions: the layer buttons of the table do the same
           <g
             key={point.x}
             className={classes.dot}

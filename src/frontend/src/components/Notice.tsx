@@ -14,7 +14,7 @@ interface EmptyProps {
 export function EmptyState({ icon, title, children, action }: EmptyProps) {
   return (
     <Stack align="center" gap="xs" py="xl" px="md" ta="center">
-      <ThemeIcon size={44} radius="xl" variant="light" aria-hidden>
+      <ThemeIcon size={44} radius="xl" variant="light" autoContrast={false} aria-hidden>
         {icon}
       </ThemeIcon>
       <Title order={3}>{title}</Title>

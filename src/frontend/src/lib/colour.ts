@@ -3,13 +3,15 @@
 export type Rgb = readonly [number, number, number];
 export type Stop = [number, string];
 
-/* Crameri's berlin and vik: perceptually even, safe for colour-blind readers, dark and light in the middle. */
+/* Crameri's berlin and vik: perceptually even, safe for colour-blind readers, with a middle
+   of the page's own ground put in, so that near nothing looks like nothing. */
 const BERLIN = [
   "#9eb0ff",
   "#5ba4db",
   "#2d7597",
   "#1a4256",
   "#11191e",
+  "#15181c",
   "#280d01",
   "#501803",
   "#8a3f2a",
@@ -22,6 +24,7 @@ const VIK = [
   "#1e6f9d",
   "#71a8c4",
   "#c9dde7",
+  "#f4f2f0",
   "#eacebd",
   "#d39774",
   "#be6533",

@@ -27,7 +27,7 @@ export function formatValue(value: number): string {
   const size = Math.abs(value);
   if (size === 0) return "0";
   const text = size >= 1e5 || size < 1e-3 ? value.toExponential(2) : value.toPrecision(4);
-  return text.replace("-", "−").replace("e+", "e");
+  return text.replaceAll("-", "−").replace("e+", "e");
 }
 
 /** Every digit that the server sent. */

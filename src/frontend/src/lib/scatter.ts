@@ -7,13 +7,12 @@ export interface LayoutResult {
   coordinates: number[][];
   /** Share of the variance on each axis, where the layout has such a thing. */
   explained: number[] | null;
-  klDivergence: number | null;
+  divergence: number | null;
 }
 
 export interface ClusterResult {
   units: string[];
   clusters: number[];
-  k: number;
   silhouette: number | null;
 }
 
@@ -29,24 +28,29 @@ const isNumbers = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((one) => typeof one === "number");
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((one) => typeof one === "string");
+/** What the analysis itself gave; beside it in the job's result stands what it was given. */
+function figures(result: Job["result"]): Record<string, unknown> {
+  const inner = result?.result;
+  return typeof inner === "object" && inner !== null ? { ...inner } : {};
+}
 const numberOr = (value: unknown) => (typeof value === "number" ? value : null);
 
 export function readLayout(result: Job["result"]): LayoutResult | null {
-  const { units, coordinates, explained_variance_ratio: explained, kl_divergence: divergence } = result ?? {};
+  const { units, coordinates, explained, divergence } = figures(result);
   if (!isTexts(units) || !Array.isArray(coordinates) || coordinates.length !== units.length) return null;
   if (!coordinates.every(isNumbers)) return null;
   return {
     units,
     coordinates,
     explained: isNumbers(explained) ? explained : null,
-    klDivergence: numberOr(divergence),
+    divergence: numberOr(divergence),
   };
 }
 
 export function readClusters(result: Job["result"]): ClusterResult | null {
-  const { units, clusters, k, silhouette } = result ?? {};
+  const { units, clusters, silhouette } = figures(result);
   if (!isTexts(units) || !isNumbers(clusters) || clusters.length !== units.length) return null;
-  return { units, clusters, k: numberOr(k) ?? new Set(clusters).size, silhouette: numberOr(silhouette) };
+  return { units, clusters, silhouette: numberOr(silhouette) };
 }
 
 /** An analysis that places units is a layout, one that groups them a clustering: its declaration says which. */

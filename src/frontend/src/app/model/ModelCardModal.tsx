@@ -1,6 +1,7 @@
-import { Badge, Group, Modal, Skeleton, Stack, Tabs, Text } from "@mantine/core";
+import { Badge, Group, Skeleton, Stack, Tabs, Text } from "@mantine/core";
 import { useModelCard } from "@/api/queries/models";
 import type { ModelCard } from "@/api/types";
+import { Dialog } from "@/components/Dialog";
 import { ErrorNote } from "@/components/Notice";
 import { formatBytes, formatCount } from "@/lib/format";
 import classes from "./Card.module.css";
@@ -16,7 +17,7 @@ interface ModalProps {
 export function ModelCardModal({ modelId, opened, onClose }: ModalProps) {
   const card = useModelCard(modelId, opened);
   return (
-    <Modal opened={opened} onClose={onClose} title={`Model statistics · ${modelId}`} size={860}>
+    <Dialog opened={opened} onClose={onClose} title={`Model statistics · ${modelId}`} size={860}>
       {card.isPending && (
         <Stack gap="xs">
           <Text size="sm" c="dimmed" role="status">
@@ -28,7 +29,7 @@ export function ModelCardModal({ modelId, opened, onClose }: ModalProps) {
       )}
       {card.error && <ErrorNote error={card.error} onRetry={() => card.refetch()} />}
       {card.data && <Card card={card.data} />}
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -59,7 +60,7 @@ function Card({ card }: { card: ModelCard }) {
   return (
     <Stack gap="md">
       <Group gap={6}>
-        <Badge variant="light" tt="none">
+        <Badge variant="outline" tt="none">
           {card.architecture}
         </Badge>
         {marks.map((mark) => (

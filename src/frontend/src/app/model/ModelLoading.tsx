@@ -6,7 +6,7 @@ import { useLoadModel, useModels } from "@/api/queries/models";
 import type { Job } from "@/api/types";
 import { JobProgress } from "@/components/JobProgress";
 import { ErrorNote } from "@/components/Notice";
-import { isActive } from "@/lib/jobs";
+import { isActive, names } from "@/lib/jobs";
 import { useModelId } from "@/state/address";
 
 /** Under the top bar: the model of the page as it loads, why it could not, or that it is not loaded. */
@@ -17,7 +17,7 @@ export function ModelLoading() {
   const jobs = useJobs();
   const load = useLoadModel();
   const [dismissed, setDismissed] = useState<string | null>(null);
-  const newest = jobs.data?.jobs.find((job) => job.kind === "load" && job.title.includes(modelId));
+  const newest = jobs.data?.jobs.find((job) => job.kind === "load" && names(job, modelId));
   const watched = newest && (isActive(newest) || newest.state === "failed") ? newest.job_id : null;
   const finish = useCallback(
     (_job: Job) => {

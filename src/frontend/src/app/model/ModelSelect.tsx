@@ -4,7 +4,6 @@ import {
   Combobox,
   Group,
   InputBase,
-  ScrollArea,
   Skeleton,
   Text,
   Tooltip,
@@ -57,7 +56,7 @@ export function ModelSelect() {
     <Group gap={4} wrap="nowrap" style={{ minWidth: 0 }}>
       <Combobox
         store={combobox}
-        withinPortal
+        withinPortal={false}
         width={460}
         position="bottom-start"
         shadow="md"
@@ -73,6 +72,7 @@ export function ModelSelect() {
           <InputBase
             component="button"
             type="button"
+            role="combobox"
             size="xs"
             pointer
             w={250}
@@ -99,33 +99,31 @@ export function ModelSelect() {
             placeholder="Search, or type an id of the hub"
             aria-label="Search models"
           />
-          <Combobox.Options aria-label="Models">
-            <ScrollArea.Autosize mah={420} type="auto">
-              {models.isPending && <Skeleton height={120} />}
-              {models.error && <ErrorNote error={models.error} onRetry={() => models.refetch()} />}
-              {shown.map((entry) => (
-                <Combobox.Option
-                  key={entry.model_id}
-                  value={entry.model_id}
-                  active={entry.model_id === modelId}
-                  disabled={!entry.loadable && !entry.loaded}
-                >
-                  <ModelRow entry={entry} />
-                </Combobox.Option>
-              ))}
-              {offerTyped && (
-                <Combobox.Option value={typed}>
-                  <Text size="sm">
-                    Load <b>{typed}</b> from the hub
-                  </Text>
-                </Combobox.Option>
-              )}
-              {models.data && shown.length === 0 && !offerTyped && (
-                <Combobox.Empty>
-                  No model of that name. An id of the hub looks like “owner/name”.
-                </Combobox.Empty>
-              )}
-            </ScrollArea.Autosize>
+          <Combobox.Options aria-label="Models" mah={420} style={{ overflowY: "auto" }}>
+            {models.isPending && <Skeleton height={120} />}
+            {models.error && <ErrorNote error={models.error} onRetry={() => models.refetch()} />}
+            {shown.map((entry) => (
+              <Combobox.Option
+                key={entry.model_id}
+                value={entry.model_id}
+                active={entry.model_id === modelId}
+                disabled={!entry.loadable && !entry.loaded}
+              >
+                <ModelRow entry={entry} />
+              </Combobox.Option>
+            ))}
+            {offerTyped && (
+              <Combobox.Option value={typed}>
+                <Text size="sm">
+                  Load <b>{typed}</b> from the hub
+                </Text>
+              </Combobox.Option>
+            )}
+            {models.data && shown.length === 0 && !offerTyped && (
+              <Combobox.Empty>
+                No model of that name. An id of the hub looks like “owner/name”.
+              </Combobox.Empty>
+            )}
           </Combobox.Options>
         </Combobox.Dropdown>
       </Combobox>
@@ -153,6 +151,7 @@ function LoadedDot({ loaded }: { loaded: boolean }) {
   return (
     <span
       style={{
+        display: "inline-block",
         width: 8,
         height: 8,
         flex: "none",
@@ -175,7 +174,7 @@ function ModelRow({ entry }: { entry: ModelEntry }) {
   ].filter((fact) => fact !== "");
   return (
     <Group gap="xs" wrap="nowrap" align="flex-start">
-      <span style={{ paddingTop: 3 }}>
+      <span style={{ paddingTop: 2, flex: "none" }}>
         <LoadedDot loaded={entry.loaded} />
       </span>
       <div style={{ flex: 1, minWidth: 0 }}>

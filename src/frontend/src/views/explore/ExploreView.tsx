@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Stack, Tabs } from "@mantine/core";
+import { Alert, Button, Group, Stack, Tabs, VisuallyHidden } from "@mantine/core";
 import { IconChartBar, IconChartDots3, IconGridDots } from "@tabler/icons-react";
 import { useTrace } from "@/api/queries/traces";
 import type { TraceDetail } from "@/api/types";
@@ -6,7 +6,7 @@ import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { useModelId, usePatch } from "@/state/address";
 import { useSession } from "@/state/session";
-import classes from "./Explore.module.css";
+import { Columns } from "./Columns";
 import { FirstSteps } from "./FirstSteps";
 import { HeatmapPanel } from "./HeatmapPanel";
 import { LayerStrip } from "./LayerStrip";
@@ -14,6 +14,7 @@ import { NextTokens } from "./NextTokens";
 import { TABS, useOptions } from "./options";
 import { PromptPanel } from "./PromptPanel";
 import { ScatterTab } from "./ScatterTab";
+import { StatsChart } from "./StatsChart";
 import { StatsPanel } from "./StatsPanel";
 import { StrongestUnits } from "./StrongestUnits";
 import { UnitSelection } from "./UnitSelection";
@@ -28,48 +29,72 @@ export default function ExploreView() {
   const { tab, traceId } = useOptions();
   const patch = usePatch();
   const trace = useTrace(traceId);
+  const detail = trace.data ?? null;
+  const head = (
+    <>
+      {traceId && !trace.error && tab !== "scatter" && <LayerStrip traceId={traceId} />}
+      <Tabs.List aria-label="Pictures of the activations">
+        {TABS.map((name) => {
+          const { label, icon: Icon } = TAB_LABELS[name];
+          return (
+            <Tabs.Tab key={name} value={name} leftSection={<Icon size={15} aria-hidden />}>
+              {label}
+            </Tabs.Tab>
+          );
+        })}
+      </Tabs.List>
+    </>
+  );
   return (
     <Stack gap="sm">
-      <PromptPanel trace={trace.data ?? null} />
-      {trace.data && <OtherModel trace={trace.data} />}
+      <VisuallyHidden component="h1">Explore</VisuallyHidden>
+      <PromptPanel trace={detail} />
+      {detail && <OtherModel trace={detail} />}
       {trace.error && (
         <Panel title="Trace">
           <ErrorNote error={trace.error} onRetry={() => trace.refetch()} />
         </Panel>
       )}
-      {traceId && !trace.error && <LayerStrip traceId={traceId} />}
       <Tabs
         value={tab}
         onChange={(next) => patch({ tab: next === "heatmap" ? null : next }, { push: true })}
         keepMounted={false}
       >
-        <Tabs.List mb="sm" aria-label="Pictures of the activations">
-          {TABS.map((name) => {
-            const { label, icon: Icon } = TAB_LABELS[name];
-            return (
-              <Tabs.Tab key={name} value={name} leftSection={<Icon size={15} aria-hidden />}>
-                {label}
-              </Tabs.Tab>
-            );
-          })}
-        </Tabs.List>
-        <Tabs.Panel value="heatmap">
-          {traceId ? (
-            <div className={classes.columns}>
-              <HeatmapPanel traceId={traceId} trace={trace.data ?? null} />
-              <Stack gap="sm">
-                <NextTokens trace={trace.data ?? null} />
+        {tab === "scatter" && <ScatterTab head={head} trace={detail} aside={<UnitSelection />} />}
+        {tab !== "scatter" && !traceId && (
+          <Stack gap="sm">
+            {head}
+            <Tabs.Panel value={tab}>
+              <FirstSteps />
+            </Tabs.Panel>
+          </Stack>
+        )}
+        {tab === "heatmap" && traceId && (
+          <Columns
+            head={head}
+            aside={
+              <>
+                <NextTokens trace={detail} />
                 <StrongestUnits traceId={traceId} />
-              </Stack>
-            </div>
-          ) : (
-            <FirstSteps />
-          )}
-        </Tabs.Panel>
-        <Tabs.Panel value="scatter">
-          <ScatterTab trace={trace.data ?? null} aside={<UnitSelection />} />
-        </Tabs.Panel>
-        <Tabs.Panel value="layers">{traceId ? <StatsPanel traceId={traceId} /> : <FirstSteps />}</Tabs.Panel>
+              </>
+            }
+          >
+            <HeatmapPanel traceId={traceId} trace={detail} />
+          </Columns>
+        )}
+        {tab === "layers" && traceId && (
+          <Columns
+            head={head}
+            aside={
+              <>
+                <NextTokens trace={detail} />
+                <StatsChart traceId={traceId} />
+              </>
+            }
+          >
+            <StatsPanel traceId={traceId} />
+          </Columns>
+        )}
       </Tabs>
     </Stack>
   );

@@ -5,7 +5,6 @@ import { useModels } from "@/api/queries/models";
 import type { TraceDetail } from "@/api/types";
 import { Busy } from "@/components/Busy";
 import { ErrorNote } from "@/components/Notice";
-import { Panel } from "@/components/Panel";
 import { SAMPLES } from "@/lib/samples";
 import { useModelId } from "@/state/address";
 import { useSession } from "@/state/session";
@@ -37,7 +36,7 @@ export function PromptPanel({ trace }: { trace: TraceDetail | null }) {
   }, [rerun, loaded, prompt, run, setRerun]);
 
   return (
-    <Panel title="Prompt" about={trace ? `${trace.token_count} tokens` : undefined}>
+    <section className={classes.input} aria-label="Input">
       <Stack gap="xs">
         <div className={classes.prompt}>
           <Textarea
@@ -66,7 +65,7 @@ export function PromptPanel({ trace }: { trace: TraceDetail | null }) {
           </Button>
         </div>
         <Group justify="space-between" gap="xs">
-          <Group gap={6} role="group" aria-label="Sample prompts">
+          <Group gap={6} role="group" aria-label="Samples">
             {SAMPLES.map((sample) => (
               <Chip
                 key={sample.label}
@@ -83,6 +82,7 @@ export function PromptPanel({ trace }: { trace: TraceDetail | null }) {
             ))}
           </Group>
           <Text size="xs" c="dimmed" visibleFrom="md">
+            {trace ? `${trace.token_count} tokens · ` : ""}
             <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd> runs
           </Text>
         </Group>
@@ -94,6 +94,6 @@ export function PromptPanel({ trace }: { trace: TraceDetail | null }) {
         )}
         {error && !running && <ErrorNote error={error} onRetry={() => run(prompt)} compact />}
       </Stack>
-    </Panel>
+    </section>
   );
 }

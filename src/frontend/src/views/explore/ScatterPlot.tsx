@@ -1,4 +1,4 @@
-import { ActionIcon, Group, SegmentedControl, Tooltip } from "@mantine/core";
+import { Button, Group, SegmentedControl } from "@mantine/core";
 import { IconDownload, IconLasso, IconMarquee2 } from "@tabler/icons-react";
 import { useMemo, useRef, useState } from "react";
 import { Figure, type PlotPoint, plotInk } from "@/components/plot/Figure";
@@ -42,9 +42,13 @@ export function ScatterPlot({ points, layout, groupWord }: ScatterPlotProps) {
           color: colour,
           symbol,
           size: points.length > 2000 ? 5 : 7,
-          opacity: chosen.size > 0 ? members.map((point) => (chosen.has(point.unit) ? 1 : 0.18)) : 0.8,
+          opacity: 0.8,
           line: { width: 0 },
         },
+        selectedpoints:
+          chosen.size > 0 ? members.flatMap((point, at) => (chosen.has(point.unit) ? [at] : [])) : null,
+        selected: { marker: { opacity: 1 } },
+        unselected: { marker: { opacity: 0.2 } },
         hovertemplate: `%{customdata}<extra>${cluster === null ? "" : `${groupWord} ${cluster}`}</extra>`,
       };
     });
@@ -70,8 +74,11 @@ export function ScatterPlot({ points, layout, groupWord }: ScatterPlotProps) {
       xaxis: axis(0),
       yaxis: axis(1),
       uirevision: "scatter",
+      // The lasso's outline goes once its points are chosen: they show it themselves.
+      selections: [],
+      selectionrevision: selection?.units.length ?? 0,
     };
-  }, [layout, theme]);
+  }, [layout, theme, selection]);
 
   return (
     <div data-testid="scatter">
@@ -91,18 +98,16 @@ export function ScatterPlot({ points, layout, groupWord }: ScatterPlotProps) {
         />
         <Group gap="xs">
           {(["png", "svg"] as const).map((format) => (
-            <Tooltip key={format} label={`Save as ${format.toUpperCase()}`}>
-              <ActionIcon
-                variant="default"
-                w="auto"
-                px={8}
-                fz="xs"
-                aria-label={`Save as ${format.toUpperCase()}`}
-                onClick={() => saveImage(graph.current, format, "scatter")}
-              >
-                <IconDownload size={14} aria-hidden /> {format.toUpperCase()}
-              </ActionIcon>
-            </Tooltip>
+            <Button
+              key={format}
+              size="compact-sm"
+              variant="default"
+              leftSection={<IconDownload size={14} aria-hidden />}
+              aria-label={`Save as ${format.toUpperCase()}`}
+              onClick={() => saveImage(graph.current, format, "scatter")}
+            >
+              {format.toUpperCase()}
+            </Button>
           ))}
         </Group>
       </Group>

@@ -9,15 +9,21 @@ import { Panel } from "@/components/Panel";
 import { parseUnit } from "@/lib/address";
 import { isActive } from "@/lib/jobs";
 import { joinPoints, type Point, readClusters, readLayout } from "@/lib/scatter";
-import classes from "./Explore.module.css";
+import { Columns } from "./Columns";
 import { ScatterForm } from "./ScatterForm";
 import { ScatterGroups } from "./ScatterGroups";
 import { ScatterPlot } from "./ScatterPlot";
 import { useScatterOptions } from "./scatterOptions";
 import { useScatterForm } from "./useScatterForm";
 
+interface ScatterTabProps {
+  head: ReactNode;
+  trace: TraceDetail | null;
+  aside: ReactNode;
+}
+
 /** Neurons as points: placed by one analysis, coloured by another. */
-export function ScatterTab({ trace, aside }: { trace: TraceDetail | null; aside: ReactNode }) {
+export function ScatterTab({ head, trace, aside }: ScatterTabProps) {
   const { layoutJob, clusterJob } = useScatterOptions();
   const form = useScatterForm(trace);
   const layout = useJob(layoutJob);
@@ -37,7 +43,22 @@ export function ScatterTab({ trace, aside }: { trace: TraceDetail | null; aside:
   const jobs = [layout.data, clusters.data].flatMap((job) => (job && job.state !== "done" ? [job] : []));
   const lost = layout.error ?? clusters.error;
   return (
-    <div className={classes.columns}>
+    <Columns
+      head={head}
+      aside={
+        <>
+          <ScatterForm form={form} />
+          {points && form.colour !== "none" && (
+            <ScatterGroups
+              points={points}
+              word={byLayer ? "Layer" : "Cluster"}
+              silhouette={byLayer ? null : (grouped?.silhouette ?? null)}
+            />
+          )}
+          {aside}
+        </>
+      }
+    >
       <Panel
         title="Neurons by likeness"
         about={points ? `${points.length} units; drag a lasso to choose some` : undefined}
@@ -61,17 +82,6 @@ export function ScatterTab({ trace, aside }: { trace: TraceDetail | null; aside:
           </EmptyState>
         )}
       </Panel>
-      <Stack gap="sm">
-        <ScatterForm form={form} />
-        {points && form.colour !== "none" && (
-          <ScatterGroups
-            points={points}
-            word={byLayer ? "Layer" : "Cluster"}
-            silhouette={byLayer ? null : (grouped?.silhouette ?? null)}
-          />
-        )}
-        {aside}
-      </Stack>
-    </div>
+    </Columns>
   );
 }

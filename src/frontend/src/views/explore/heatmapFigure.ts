@@ -9,7 +9,7 @@ import { clipToken, showToken } from "@/lib/tokens";
 
 /* Equal to --ns-gutter and --ns-legend, so that columns stand below those of the strip. */
 const LEFT = 68;
-const RIGHT = 80;
+const RIGHT = 72;
 const TOP = 6;
 const BOTTOM = 74;
 

@@ -9,9 +9,10 @@ import { JobProgress } from "@/components/JobProgress";
 import { EmptyState, ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { formatBytes, formatCount } from "@/lib/format";
-import { isActive, resultText } from "@/lib/jobs";
+import { isActive, names, resultText } from "@/lib/jobs";
 import { useModelId, useParams, usePatch } from "@/state/address";
 import { CorpusUpload } from "./CorpusUpload";
+import classes from "./Neuron.module.css";
 
 /** Builds an index here and now. A build at work is found again after a reload. */
 export function IndexBuilder() {
@@ -20,9 +21,7 @@ export function IndexBuilder() {
   const queries = useQueryClient();
   const jobs = useJobs();
   const build = useBuildIndex();
-  const atWork = jobs.data?.jobs.find(
-    (job) => job.kind === "index" && isActive(job) && job.title.includes(modelId),
-  );
+  const atWork = jobs.data?.jobs.find((job) => job.kind === "index" && isActive(job) && names(job, modelId));
   const jobId = useParams().get("indexJob") ?? atWork?.job_id ?? null;
   const finish = useCallback(
     (job: Job) => {
@@ -44,7 +43,7 @@ export function IndexBuilder() {
         An index reads a corpus once and keeps, for every neuron of the model, the exact contexts that drive
         it hardest. The bundled corpus takes a minute or so.
       </EmptyState>
-      <Stack maw={520} mx="auto" gap="sm" pb="md">
+      <Stack maw={580} mx="auto" gap="sm" pb="md">
         {job.data && job.data.state !== "done" && <JobProgress job={job.data} />}
         {build.error && <ErrorNote error={build.error} compact />}
         {!running && (
@@ -83,7 +82,7 @@ function BuildForm({ pending, onBuild }: BuildFormProps) {
         onBuild(corpus, documents === "" ? null : Number(documents), Number(k));
       }}
     >
-      <Group gap="xs" align="flex-end" grow preventGrowOverflow={false}>
+      <div className={classes.build}>
         <NativeSelect
           size="sm"
           label="Corpus"
@@ -113,7 +112,7 @@ function BuildForm({ pending, onBuild }: BuildFormProps) {
         <Button type="submit" loading={pending} disabled={k === ""}>
           Build
         </Button>
-      </Group>
+      </div>
       <Group justify="space-between" mt={6}>
         <Text size="xs" c="dimmed">
           {chosen?.documents ? `${formatCount(chosen.documents)} documents` : ""}

@@ -54,7 +54,12 @@ function NeuronPage({ layer, index }: { layer: number; index: number }) {
       />
       <div className={classes.columns}>
         <Stack gap="sm" miw={0}>
-          <TryText layer={layer} index={index} onPick={tokenNeurons.pick} />
+          <TryText
+            layer={layer}
+            index={index}
+            strongest={top.data?.stats?.max ?? 0}
+            onPick={tokenNeurons.pick}
+          />
           {indexId !== null && params.get("build") && <IndexBuilder />}
           {indexes.error ? (
             <Panel title="Strongest contexts">

@@ -5,7 +5,7 @@ import { useProbe } from "@/api/queries/neurons";
 import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { TokenStrip } from "@/components/TokenStrip";
-import { formatExact } from "@/lib/format";
+import { formatExact, formatPercent } from "@/lib/format";
 import { showToken } from "@/lib/tokens";
 import { useModelId } from "@/state/address";
 import { useSession } from "@/state/session";
@@ -14,11 +14,13 @@ import { peakPlace, reachOf } from "./peaks";
 interface TryTextProps {
   layer: number;
   index: number;
+  /** Largest value over the corpus, where it is known: the colours then mean the same as below. */
+  strongest: number;
   onPick: (token: string, chip: HTMLElement) => void;
 }
 
 /** Any text, with this neuron's value on each of its tokens as one types. */
-export function TryText({ layer, index, onPick }: TryTextProps) {
+export function TryText({ layer, index, strongest, onPick }: TryTextProps) {
   const modelId = useModelId();
   const [text, setText] = useState(() => useSession.getState().prompt);
   const [settled] = useDebouncedValue(text, 350);
@@ -35,7 +37,7 @@ export function TryText({ layer, index, onPick }: TryTextProps) {
     <Panel title="Try your own text" about={isPending ? "reading…" : "values as you type"}>
       <Stack gap="xs">
         <Textarea
-          aria-label="Your own text"
+          aria-label="Text to try"
           placeholder="Type a text to see this neuron's value on each of its tokens"
           autosize
           minRows={1}
@@ -56,13 +58,15 @@ export function TryText({ layer, index, onPick }: TryTextProps) {
               values={answer.activations}
               special={answer.special}
               peak={peak < 0 ? undefined : peak}
-              reach={reachOf(answer.activations, answer.special)}
+              reach={Math.max(strongest, reachOf(answer.activations, answer.special))}
               onPick={onPick}
             />
             {peak >= 0 && (
               <Text size="xs" c="dimmed" mt={4}>
                 highest on “{showToken(answer.tokens[peak] ?? "")}”:{" "}
                 {formatExact(answer.activations[peak] ?? 0)}
+                {strongest > 0 &&
+                  ` (${formatPercent(Math.max(0, (answer.activations[peak] ?? 0) / strongest))} of its strongest in the corpus)`}
               </Text>
             )}
           </div>

@@ -1,0 +1,30 @@
+import { Skeleton } from "@mantine/core";
+import { useLayers } from "@/api/queries/traces";
+import { LineChart } from "@/components/LineChart";
+import { Panel } from "@/components/Panel";
+import { usePatch } from "@/state/address";
+import { useOptions } from "./options";
+import { ABOUT, show, useColumn } from "./stats";
+
+/** One statistic over the layers. */
+export function StatsChart({ traceId }: { traceId: string }) {
+  const { point, strip, layer } = useOptions();
+  const column = useColumn();
+  const patch = usePatch();
+  const { data } = useLayers(traceId, point, strip);
+  return (
+    <Panel title={`${column} by layer`} about={ABOUT[column]}>
+      {data ? (
+        <LineChart
+          label={`${column} of ${point} by layer`}
+          points={data.layers.map((row) => ({ x: row.layer, y: row.stats[column] }))}
+          chosen={layer}
+          format={(value) => show(column, value)}
+          onChoose={(next) => patch({ layer: next })}
+        />
+      ) : (
+        <Skeleton height={190} />
+      )}
+    </Panel>
+  );
+}
