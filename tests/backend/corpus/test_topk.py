@@ -58,9 +58,11 @@ def test_it_keeps_what_sorting_everything_keeps(grids: list[np.ndarray], k: int,
         if not flat:
             continue
         tensor = torch.from_numpy(grid).to(getattr(torch, dtype))
-        counted = tensor.reshape(-1, UNITS)[flat]
-        batch = Batch(torch.tensor(flat), torch.tensor(keys), torch.tensor(length), grid.shape[1])
-        state.update(tensor, counted, counted.amax(0), batch)
+        highest = tensor.reshape(-1, UNITS)[flat].amax(0)
+        key_of_cell = torch.full((grid.shape[0] * grid.shape[1],), -1)
+        key_of_cell[flat] = torch.tensor(keys)
+        batch = Batch(torch.tensor(flat), key_of_cell, torch.tensor(length), grid.shape[1])
+        state.update(tensor, highest, batch)
     for unit in range(UNITS):
         expected = sorted(every[unit], key=lambda hit: (-hit[0], hit[1]))[:k]
         n = len(expected)

@@ -162,10 +162,12 @@ class _Builder:
         if counted.size == 0:
             return
         keys = first_key + at.ravel()[counted]
+        key_of_cell = np.full(at.size, -1)
+        key_of_cell[counted] = keys
         device = self.loaded.device
         batch = Batch(
             torch.from_numpy(counted).to(device),
-            torch.from_numpy(keys).to(device),
+            torch.from_numpy(key_of_cell).to(device),
             torch.from_numpy(shard.lengths[windows]).to(device),
             at.shape[1],
         )
@@ -173,16 +175,12 @@ class _Builder:
         first_unit = 0
         for address, top, moments in zip(self.addresses, self.top, self.moments, strict=True):
             grid = grids.pop(address)
-            values = grid.reshape(-1, grid.shape[-1])
-            if counted.size < values.shape[0]:
-                values = values.index_select(0, batch.flat)
-            highest = values.amax(dim=0)
-            moments.update(values, highest)
-            top.update(grid, values, highest, batch)
+            cells = grid.reshape(-1, grid.shape[-1])
+            top.update(grid, moments.update(cells, batch.counted), batch)
             if chosen.size:
-                picked = values[torch.from_numpy(chosen).to(device)].float().cpu().numpy()
-                self.sample.fill(keys[chosen], first_unit, picked)
-            first_unit += values.shape[1]
+                picked = cells.index_select(0, batch.counted[torch.from_numpy(chosen).to(device)])
+                self.sample.fill(keys[chosen], first_unit, picked.float().cpu().numpy())
+            first_unit += cells.shape[1]
 
 
 def choose_layers(loaded: LoadedModel, layers: Iterable[int] | None) -> tuple[list[Address], dict[str, str]]:
