@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -31,7 +34,13 @@ NEVER = {
     "analysis": {"torch", "transformers", "flask"},
     "traces": {"torch", "transformers", "flask"},
 }
-FACES = ("neuronscope.api.app", "neuronscope.api.server", "neuronscope.cli.main", "neuronscope.runtime.jobs", "neuronscope")
+FACES = (
+    "neuronscope.api.app",
+    "neuronscope.api.server",
+    "neuronscope.cli.main",
+    "neuronscope.runtime.jobs",
+    "neuronscope",
+)
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -39,7 +48,7 @@ def _imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
+            assert node.level == 0, f"{path} imports relatively; name the whole module"
             yield node.module or ""
             if node.module == "neuronscope":
                 yield from (f"neuronscope.{alias.name}" for alias in node.names)
@@ -86,3 +95,32 @@ def test_files_stay_small() -> None:
 def test_every_module_says_what_it_is() -> None:
     silent = [str(p) for p in PACKAGE.rglob("*.py") if not ast.get_docstring(ast.parse(p.read_text("utf-8")))]
     assert not silent
+
+
+@pytest.fixture(scope="module")
+def papers() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("write_reference", ROOT / "scripts" / "write_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_says_what_the_code_says(papers: ModuleType) -> None:
+    assert papers.REFERENCE.read_text("utf-8") == papers.reference(), "run `make docs`"
+
+
+def test_the_tree_of_the_architecture_is_the_tree(papers: ModuleType) -> None:
+    text = papers.ARCHITECTURE.read_text("utf-8")
+    assert text == papers.architecture(text), "run `make docs`"
+    for path in (*PACKAGE.rglob("*.py"), *(ROOT / "scripts").glob("*.py")):
+        if path.name != "__init__.py":
+            assert path.name in text
+
+
+def test_links_between_the_papers_lead_somewhere() -> None:
+    for paper in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"):
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", paper.read_text("utf-8")):
+            if "://" not in target:
+                assert (paper.parent / target).exists(), f"{paper.name} links to {target}"

@@ -12,7 +12,7 @@ export function PartsTable({ card }: { card: ModelCard }) {
           <Table.Th>part</Table.Th>
           <Table.Th ta="right">parameters</Table.Th>
           <Table.Th ta="right">share</Table.Th>
-          <Table.Th w="40%" aria-label="share as a bar" />
+          <Table.Td w="40%" />
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -80,7 +80,9 @@ export function PointsTable({ card }: { card: ModelCard }) {
         {card.points.map((point) => (
           <Table.Tr key={point.point}>
             <Table.Td ff="monospace">{point.point}</Table.Td>
-            <Table.Td ff="monospace">{point.axes.join(" ")}</Table.Td>
+            <Table.Td ff="monospace" style={{ whiteSpace: "nowrap" }}>
+              {point.axes.join(" ")}
+            </Table.Td>
             <Table.Td>{point.doc}</Table.Td>
             <Table.Td>
               {point.refused ? (
