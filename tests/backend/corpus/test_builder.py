@@ -201,7 +201,9 @@ def test_what_can_not_be_indexed_is_refused(tmp_path: Path) -> None:
     loaded, texts = tiny_llama(), from_texts(["a"])
     with pytest.raises(BadAddress, match="Layer 2"):
         build_index(loaded, texts, tmp_path / "x", layers=[2])
-    with pytest.raises(BadRequest):
+    with pytest.raises(BadAddress, match="Layer -1"):
+        build_index(loaded, texts, tmp_path / "x", layers=[0, -1])
+    with pytest.raises(BadRequest, match="No layers"):
         build_index(loaded, texts, tmp_path / "x", layers=[])
     with pytest.raises(BadRequest, match="k is 0"):
         build_index(loaded, texts, tmp_path / "x", k=0)

@@ -47,6 +47,10 @@ def test_a_file_of_another_kind_is_damaged(tmp_path: Path) -> None:
     np.save(tmp_path / "b.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(Damaged):
         load(tmp_path / "b.npy", np.int32, (1,))
+    np.savez(tmp_path / "c.npz", a=np.zeros(1, np.int32))
+    (tmp_path / "c.npz").rename(tmp_path / "c.npy")
+    with pytest.raises(Damaged):
+        load(tmp_path / "c.npy", np.int32, (1,))
     with pytest.raises(Damaged):
         load(tmp_path / "nothing.npy", np.int32, (1,))
 

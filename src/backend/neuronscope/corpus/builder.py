@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from neuronscope.capture.forward import run_batch
 from neuronscope.core.address import Address
 from neuronscope.core.errors import BadRequest, Conflict, PointUnavailable
+from neuronscope.core.spec import CaptureSpec
 from neuronscope.corpus.files import written_whole
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings
@@ -189,18 +190,15 @@ def choose_layers(loaded: LoadedModel, layers: Iterable[int] | None) -> tuple[li
     Raises :class:`BadAddress` for a layer out of range, :class:`PointUnavailable` where a layer asked for, or every
     layer, has no neurons.
     """
+    anatomy = loaded.anatomy
+    spec = CaptureSpec((POINT,), None if layers is None else tuple(sorted(set(layers))))
+    every = spec.expand(anatomy.layer_count)
     if layers is not None:
-        chosen = [Address(POINT, layer) for layer in sorted(set(layers))]
-        for address in chosen:
-            loaded.anatomy.site(address)
-        if not chosen:
-            raise BadRequest("No layers are asked for.", "Leave them out for all.")
-        return chosen, {}
-    every = [Address(POINT, layer) for layer in range(loaded.anatomy.layer_count)]
-    unavailable = {
-        str(address): loaded.anatomy.refused[address] for address in every if address in loaded.anatomy.refused
-    }
-    chosen = [address for address in every if address not in loaded.anatomy.refused]
+        for address in every:
+            anatomy.site(address)
+        return every, {}
+    unavailable = {str(address): anatomy.refused[address] for address in every if address in anatomy.refused}
+    chosen = [address for address in every if address not in anatomy.refused]
     if not chosen:
         raise PointUnavailable(f"No layer of this model has neurons: {next(iter(unavailable.values()))}.")
     return chosen, unavailable

@@ -126,8 +126,7 @@ def load_json(path: Path) -> Any:
 def load(path: Path, dtype: np.dtype[Any] | type, shape: tuple[int, ...]) -> NDArray[Any]:
     """Map an ``.npy`` file into memory; :class:`Damaged` unless it is whole and has this dtype and shape."""
     try:
-        # Nothing can be mapped from a file without rows.
-        array: NDArray[Any] = np.load(path, mmap_mode="r" if 0 not in shape else None, allow_pickle=False)
+        array: NDArray[Any] = npy.open_memmap(path, mode="r") if 0 not in shape else _empty(path)
     except (OSError, ValueError, EOFError, SyntaxError) as error:
         raise Damaged(
             f"'{path.name}' of the index '{path.parent.name}' is missing or damaged.", "Build the index anew."
@@ -140,6 +139,13 @@ def load(path: Path, dtype: np.dtype[Any] | type, shape: tuple[int, ...]) -> NDA
         )
     # A plain array over the same pages: indexing a memmap object costs several times as much.
     return array.view(np.ndarray)
+
+
+def _empty(path: Path) -> NDArray[Any]:
+    # Nothing can be mapped from a file without rows.
+    with path.open("rb") as stream:
+        array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+    return array
 
 
 def folder_bytes(folder: Path) -> int:
