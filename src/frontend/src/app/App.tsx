@@ -15,7 +15,8 @@ export function App() {
   return (
     <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="dark">
       <QueryClientProvider client={queries}>
-        <BrowserRouter>
+        {/* Form fields are kept in the address: a change that waits for a transition would lose what is typed. */}
+        <BrowserRouter useTransitions={false}>
           <ErrorBoundary>{locked ? <KeyPage /> : <Shell />}</ErrorBoundary>
         </BrowserRouter>
       </QueryClientProvider>

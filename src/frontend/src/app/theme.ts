@@ -1,4 +1,9 @@
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  defaultVariantColorsResolver,
+  type MantineColorsTuple,
+} from "@mantine/core";
 
 /* The one accent; everything else that has a colour is data. */
 const accent: MantineColorsTuple = [
@@ -34,6 +39,13 @@ export const theme = createTheme({
   luminanceThreshold: 0.35,
   defaultRadius: "sm",
   cursorType: "pointer",
+  // Mantine picks the ink on filled controls for the light theme's shade, in both themes.
+  variantColorResolver: (input) => {
+    const colours = defaultVariantColorsResolver(input);
+    return input.variant === "filled"
+      ? { ...colours, color: "var(--mantine-primary-color-contrast)" }
+      : colours;
+  },
   fontFamily:
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, sans-serif",
   fontFamilyMonospace:

@@ -68,7 +68,7 @@ export function ModelSelect() {
           combobox.closeDropdown();
         }}
       >
-        <Combobox.Target targetType="button">
+        <Combobox.Target targetType="button" withExpandedAttribute>
           <InputBase
             component="button"
             type="button"

@@ -14,7 +14,7 @@ interface ColumnsProps {
 export function Columns({ head, children, aside }: ColumnsProps) {
   const { tab } = useOptions();
   return (
-    <div className={classes.columns}>
+    <div className={classes.columns} data-tab={tab}>
       <Stack gap="sm" miw={0}>
         {head}
         <Tabs.Panel value={tab}>{children}</Tabs.Panel>

@@ -49,7 +49,7 @@ export function ScatterPlot({ points, layout, groupWord }: ScatterPlotProps) {
           chosen.size > 0 ? members.flatMap((point, at) => (chosen.has(point.unit) ? [at] : [])) : null,
         selected: { marker: { opacity: 1 } },
         unselected: { marker: { opacity: 0.2 } },
-        hovertemplate: `%{customdata}<extra>${cluster === null ? "" : `${groupWord} ${cluster}`}</extra>`,
+        hovertemplate: `%{customdata}${cluster === null ? "" : `<br>${groupWord} ${cluster}`}<extra></extra>`,
       };
     });
   }, [points, selection, groupWord, theme]);
