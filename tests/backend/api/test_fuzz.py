@@ -78,4 +78,7 @@ def target(server: Any) -> Iterator[Target]:
 def test_every_operation_withstands(case: Any, target: Target) -> None:
     target.aim(case)
     headers = dict(target.server.client.headers)
-    case.call_and_validate(base_url=target.server.base, headers=headers, checks=list(CHECKS), timeout=20)
+    answer = case.call_and_validate(base_url=target.server.base, headers=headers, checks=list(CHECKS), timeout=20)
+    if answer.status_code == 202:
+        # Ten million documents were asked for; that they were accepted is enough.
+        target.server.services.jobs.cancel(answer.json()["job_id"])

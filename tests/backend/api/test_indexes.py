@@ -202,10 +202,10 @@ def test_deleting_an_index(server: Any) -> None:
 
 def test_a_build_can_be_cancelled_and_leaves_nothing(server: Any) -> None:
     before = sorted(server.services.workspace.indexes.iterdir())
-    body = {"model_id": "local/two", "corpus": "bundled", "documents": 100_000}
+    body = {"model_id": "local/two", "corpus": "bundled", "documents": 10_000_000}
     job = server.client.post("/api/indexes", json=body).json()
     assert server.client.delete(f"/api/jobs/{job['job_id']}").status_code == 200
-    assert server.wait(job)["state"] == "cancelled"
+    assert server.wait(job, 5)["state"] == "cancelled"
     assert sorted(server.services.workspace.indexes.iterdir()) == before
 
 

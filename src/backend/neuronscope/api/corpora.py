@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from neuronscope.api.schemas.indexes import CorpusEntry, CorpusList, CorpusUpload
@@ -9,7 +10,7 @@ from neuronscope.core.errors import BadRequest, Conflict, NotFound
 from neuronscope.runtime.workspace import Workspace, remove, write_private
 
 if TYPE_CHECKING:
-    from neuronscope.corpus.readers import Corpus
+    from neuronscope.corpus.readers import Corpus, Document
 
 SUFFIXES = {"text": ".txt", "jsonl": ".jsonl"}
 PREFIX = "local/"
@@ -42,6 +43,18 @@ def save(workspace: Workspace, body: CorpusUpload) -> CorpusEntry:
         remove(path)
         raise
     return CorpusEntry(corpus=PREFIX + body.name, documents=count, bytes=path.stat().st_size)
+
+
+def watched(corpus: Corpus, check: Callable[[], None]) -> Corpus:
+    """The same documents, asking ``check`` before each: even counting a large corpus can then be stopped."""
+    from neuronscope.corpus.readers import Corpus
+
+    def read() -> Iterator[Document]:
+        for document in corpus:
+            check()
+            yield document
+
+    return Corpus(corpus.name, read, corpus.parts)
 
 
 def open_corpus(workspace: Workspace, corpus: str, documents: int | None) -> Corpus:

@@ -110,7 +110,7 @@ def start_index(services: Services, body: IndexRequest) -> JobOut:
         index_id = new_id("x")
         build_index(
             engine.run(model_id, lambda loaded: loaded),
-            corpus,
+            corpora.watched(corpus, handle.check),
             workspace.index_path(index_id),
             k=body.k,
             layers=body.layers,
