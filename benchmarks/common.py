@@ -49,7 +49,7 @@ def seconds(work: Callable[[], object]) -> float:
 def interleaved(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Median wall time of each, taken in turns, after one warming round, so that drift of the machine meets all alike."""
     times: dict[str, list[float]] = {name: [] for name in works}
-    for name, work in works.items():
+    for work in works.values():
         work()
     for _ in range(repeats):
         for name, work in works.items():

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import random
 import statistics
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from common import Result, seconds
-from serving import server
+
+from support.process import program
 
 QUERIES = 500
 DOCUMENTS = 2000
 
 
 def measure() -> Iterator[Result]:
-    with server() as running:
-        job = running.call("/api/indexes", {"corpus": "bundled", "documents": DOCUMENTS, "k": 32})
-        index_id = running.finished(job)["result"]["index_id"]
-        entry = next(row for row in running.call("/api/indexes")["indexes"] if row["index_id"] == index_id)
+    with tempfile.TemporaryDirectory() as home, program(Path(home)) as running:
+        job = running.post("/api/indexes", corpus="bundled", documents=DOCUMENTS, k=32)
+        index_id = job["result"]["index_id"]
+        entry = next(row for row in running.get("/api/indexes")["indexes"] if row["index_id"] == index_id)
         chooser = random.Random(0)  # noqa: S311  # a choice of neurons, no secret
         times = []
         for _ in range(QUERIES):
             layer, unit = chooser.choice(entry["layers"]), chooser.randrange(entry["units"])
-            path = f"/api/neurons/top?layer={layer}&unit={unit}&k=32&window=16&index_id={index_id}"
-            times.append(seconds(lambda p=path: running.call(p)) * 1000)
+            query = {"layer": layer, "unit": unit, "k": 32, "window": 16, "index_id": index_id}
+            times.append(seconds(lambda q=query: running.get("/api/neurons/top", **q)) * 1000)
     p99 = statistics.quantiles(times, n=100)[98]
     size = f"{entry['tokens']} tokens × {entry['units'] * len(entry['layers'])} neurons"
     note = f"{size}, one client; median {statistics.median(times):.2f} ms"

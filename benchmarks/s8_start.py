@@ -5,14 +5,15 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from common import Result
-from serving import server
 
 from neuronscope.models.sources import BUNDLED_ID, Sources
+from support.process import program
 
 PROMPT = "What is 23 + 45?"
 REPEATS = 3
@@ -27,10 +28,10 @@ model(**tokenizer(sys.argv[2], return_tensors="pt", return_token_type_ids=False)
 
 def _start() -> tuple[float, float]:
     """Seconds to the page and to the first heatmap of one fresh server."""
-    with server() as running:
+    with tempfile.TemporaryDirectory() as home, program(Path(home)) as running:
         page = time.perf_counter() - running.started
-        trace = running.call("/api/captures", {"prompt": PROMPT})
-        running.call(f"/api/traces/{trace['trace_id']}/heatmap?address=mlp_act.1")
+        trace = running.post("/api/captures", prompt=PROMPT)
+        running.get(f"/api/traces/{trace['trace_id']}/heatmap", address="mlp_act.1")
         return page, time.perf_counter() - running.started
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.tokenizers import save_tiny
 
 from neuronscope.capture.forward import run_prompt
 from neuronscope.core.address import Address
@@ -15,6 +14,7 @@ from neuronscope.models import loader, memory
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.sources import Sources
 from neuronscope.runtime.engine import Engine
+from support.tokenizers import save_tiny
 
 ADDRESS = Address("mlp_act", 1)
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from .corpus import Document
-from .corpus.probes import Probe
-from .labels import token_parts
+from neuronscope.models.bundled.corpus import Document
+from neuronscope.models.bundled.corpus.probes import Probe
+from neuronscope.models.bundled.labels import token_parts
 
 _IGNORED = -100
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 
-from .corpus import PARTS, Document, Span, generate
-from .corpus.chat import USER
+from neuronscope.models.bundled.corpus import PARTS, Document, Span, generate
+from neuronscope.models.bundled.corpus.chat import USER
 
 Offsets = Sequence[tuple[int, int]]
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .mixture import PARTS, Document, Span, Split, generate
+from neuronscope.models.bundled.corpus.mixture import PARTS, Document, Span, Split, generate
 
 __all__ = ["PARTS", "Document", "Span", "Split", "generate"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from .grammar import between, bucket, pick
+from neuronscope.models.bundled.corpus.grammar import between, bucket, pick
 
 LARGEST = 99
 

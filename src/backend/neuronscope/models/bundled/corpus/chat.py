@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from .grammar import pick
+from neuronscope.models.bundled.corpus.grammar import pick
 
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 

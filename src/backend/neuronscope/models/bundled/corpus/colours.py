@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from functools import cache
 
-from .facts import Fact, Form, held_out
-from .grammar import between, pick
+from neuronscope.models.bundled.corpus.facts import Fact, Form, held_out
+from neuronscope.models.bundled.corpus.grammar import between, pick
 
 _COLOURS = """lemon yellow|tomato red|cucumber green|plum purple|carrot orange|
 coal black|swan white|sapphire blue|ruby red|emerald green|banana yellow|chalk white|raven black|

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from .grammar import between, expand, pick
+from neuronscope.models.bundled.corpus.grammar import between, expand, pick
 
 EMOTIONS = ("joy", "fear", "anger", "sadness", "apathy", "peace")
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from .grammar import between, bucket, pick
+from neuronscope.models.bundled.corpus.grammar import between, bucket, pick
 
 _CAPITALS = """France Paris|Germany Berlin|Italy Rome|Spain Madrid|Portugal Lisbon|Greece Athens|
 Poland Warsaw|Austria Vienna|Hungary Budapest|Norway Oslo|Sweden Stockholm|Finland Helsinki|

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from . import arithmetic, chat, code, emotions, facts, french, stories, verse
-from .emotions import EMOTIONS
-from .grammar import between, pick_weighted
+from neuronscope.models.bundled.corpus import arithmetic, chat, code, emotions, facts, french, stories, verse
+from neuronscope.models.bundled.corpus.emotions import EMOTIONS
+from neuronscope.models.bundled.corpus.grammar import between, pick_weighted
 
 Split = Literal["train", "heldout"]
 

@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from . import arithmetic, colours, facts
-from .chat import ASSISTANT, END, USER
-from .grammar import shuffled
+from neuronscope.models.bundled.corpus import arithmetic, colours, facts
+from neuronscope.models.bundled.corpus.chat import ASSISTANT, END, USER
+from neuronscope.models.bundled.corpus.grammar import shuffled
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from .grammar import expand, pick
+from neuronscope.models.bundled.corpus.grammar import expand, pick
 
 _LEXICON = {
     "girl": ["Mia", "Anna", "Lucy", "Nora", "Ella", "Rosa", "Ivy", "Clara", "Zoe", "Lily"],

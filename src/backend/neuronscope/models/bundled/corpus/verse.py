@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from .grammar import between, expand, pick, shuffled
+from neuronscope.models.bundled.corpus.grammar import between, expand, pick, shuffled
 
 # Each ending is written so that it can close any line of its shape.
 RHYMES: dict[str, tuple[str, ...]] = {
