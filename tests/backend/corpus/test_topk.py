@@ -68,6 +68,6 @@ def test_it_keeps_what_sorting_everything_keeps(grids: list[np.ndarray], k: int,
         n = len(expected)
         assert state.values[unit, :n].tolist() == [hit[0] for hit in expected]
         assert state.keys[unit].tolist() == [hit[1] for hit in expected] + [NO_KEY] * (k - n)
-        kept = state.excerpts[unit, :n].numpy()
+        kept = state.excerpts()[unit, :n].numpy()
         assert np.array_equal(kept, np.array([hit[2] for hit in expected]).reshape(n, WIDTH), equal_nan=True)
         assert bool((state.values[unit, n:] == -torch.inf).all())

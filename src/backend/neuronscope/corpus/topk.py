@@ -32,8 +32,7 @@ class Batch:
 
 
 class TopK:
-    """State for the units of one address: ``values`` ``[unit, k]`` float32 from strong to weak, ``keys`` ``[unit, k]``,
-    ``excerpts`` ``[unit, k, WIDTH]`` float32 with the peak in the middle and zeros beyond the window's ends.
+    """State for the units of one address: ``values`` ``[unit, k]`` float32 from strong to weak, ``keys`` ``[unit, k]``.
 
     Places not yet filled have the value -inf and the key ``NO_KEY``. NaN never enters.
     """
@@ -42,7 +41,12 @@ class TopK:
         self.k = k
         self.values = torch.full((units, k), -torch.inf, device=device)
         self.keys = torch.full((units, k), NO_KEY, dtype=torch.int64, device=device)
-        self.excerpts = torch.zeros((units, k, WIDTH), device=device)
+        self._excerpts = torch.zeros((units, k, WIDTH), device=device)
+        self._slots = torch.arange(k, device=device).repeat(units, 1)
+
+    def excerpts(self) -> Tensor:
+        """``[unit, k, WIDTH]`` float32: the values around each kept one, zeros beyond its window's ends."""
+        return self._excerpts.gather(1, self._slots[:, :, None].expand(-1, -1, WIDTH))
 
     def update(self, grid: Tensor, highest: Tensor, batch: Batch) -> None:
         """Take in one batch: all its values ``[rows, positions, unit]``, and each unit's maximum over its tokens."""
@@ -82,26 +86,40 @@ class TopK:
         kept = rank < self.k
         inverse, rank, cell, value, keys = inverse[kept], rank[kept], cell[kept], value[kept], keys[kept]
 
-        shape = (len(changed), self.k + int(rank.max()) + 1)
-        values = torch.full(shape, -torch.inf, device=value.device)
-        places = torch.full(shape, NO_KEY, dtype=torch.int64, device=value.device)
-        cells = torch.full(shape, -1, dtype=torch.int64, device=value.device)
+        more = int(rank.max()) + 1
+        values = torch.full((len(changed), self.k + more), -torch.inf, device=value.device)
+        places = torch.full_like(values, NO_KEY, dtype=torch.int64)
+        cells = torch.full((len(changed), more), -1, dtype=torch.int64, device=value.device)
         values[:, : self.k] = self.values[changed]
         places[:, : self.k] = self.keys[changed]
         values[inverse, self.k + rank] = value
         places[inverse, self.k + rank] = keys
-        cells[inverse, self.k + rank] = cell
-        by_key = places.sort(dim=1, stable=True).indices
-        best = values.gather(1, by_key).sort(dim=1, descending=True, stable=True).indices[:, : self.k]
-        best = by_key.gather(1, best)
+        cells[inverse, rank] = cell
+        best = _order(values, places)[:, : self.k]
 
-        excerpts = self.excerpts[changed].gather(1, best.clamp(max=self.k - 1)[:, :, None].expand(-1, -1, WIDTH))
-        cells = cells.gather(1, best)
-        row, slot = (cells >= 0).nonzero(as_tuple=True)
-        excerpts[row, slot] = _excerpts(grid, batch, changed[row], cells[row, slot])
+        # Excerpts stay where they lie: the new ones go where those lay that drop out, as many in each row.
+        old_slots = self._slots[changed]
+        stays = torch.zeros_like(places, dtype=torch.bool).scatter_(1, best, True)[:, : self.k]
+        freed = old_slots[~stays]
+        slots = old_slots.gather(1, best.clamp(max=self.k - 1))
+        row, column = (best >= self.k).nonzero(as_tuple=True)
+        slots[row, column] = freed
+        new_cells = cells[row, best[row, column] - self.k]
+        self._excerpts[changed[row], freed] = _excerpts(grid, batch, changed[row], new_cells)
+        self._slots[changed] = slots
         self.values[changed] = values.gather(1, best)
         self.keys[changed] = places.gather(1, best)
-        self.excerpts[changed] = excerpts
+
+
+def _order(values: Tensor, keys: Tensor) -> Tensor:
+    """Per row, the order by value, descending, then by key. What is old in a row, and what is new, is so ordered already."""
+    found = values.sort(dim=1, descending=True, stable=True)
+    after = keys.gather(1, found.indices)
+    tied = (found.values[:, 1:] == found.values[:, :-1]) & (after[:, 1:] < after[:, :-1])
+    if not bool(tied.any()):
+        return found.indices
+    by_key = keys.sort(dim=1, stable=True).indices
+    return by_key.gather(1, values.gather(1, by_key).sort(dim=1, descending=True, stable=True).indices)
 
 
 def _excerpts(grid: Tensor, batch: Batch, unit: Tensor, cell: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 
 from neuronscope.core.address import Address
 from neuronscope.corpus.files import Appender, save, save_json
-from neuronscope.corpus.manifest import COLUMNS, Manifest, Settings, now
+from neuronscope.corpus.manifest import COLUMNS, WIDTH, Manifest, Settings, now
 from neuronscope.corpus.moments import Moments
 from neuronscope.corpus.readers import Corpus
 from neuronscope.corpus.sample import Sample
@@ -121,9 +121,9 @@ def write_index(folder: Path, build: Build, stream: Stream) -> None:
     save(folder / "values.npy", values)
     save(folder / "keys.npy", keys)
     _write_places(folder, keys, starts, documents)
-    with Appender(folder / "excerpts.npy", np.float32, build.top[0].excerpts.shape[1:]) as file:
+    with Appender(folder / "excerpts.npy", np.float32, (build.k, WIDTH)) as file:
         for top in build.top:
-            file.append(top.excerpts.cpu().numpy())
+            file.append(top.excerpts().cpu().numpy())
     with Appender(folder / "moments.npy", np.float64, (len(COLUMNS),)) as file:
         for moments in build.moments:
             file.append(moments.table())
