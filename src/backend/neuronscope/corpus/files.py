@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -16,11 +15,11 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from neuronscope.core.errors import Conflict, Damaged, StorageFull
+from neuronscope.core.errors import Conflict, Damaged
+from neuronscope.core.storage import full_disk_named
 
 UNFINISHED = ".unfinished"
 """Ends the name of a folder that is still being written; the name starts with a dot."""
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CHUNK = 1 << 24
 
 
@@ -36,16 +35,13 @@ def written_whole(folder: Path) -> Iterator[Path]:
     try:
         if unfinished.exists():
             shutil.rmtree(unfinished)
-        unfinished.mkdir(mode=0o700, parents=True)
-        yield unfinished
-        _to_disk(unfinished)
-        unfinished.rename(folder)
-    except BaseException as failure:
+        with full_disk_named():
+            unfinished.mkdir(mode=0o700, parents=True)
+            yield unfinished
+            _to_disk(unfinished)
+            unfinished.rename(folder)
+    except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
-        if isinstance(failure, OSError) and failure.errno in _FULL:
-            raise StorageFull(
-                "The disk is full, so the index could not be written.", "Delete traces or indexes, or free some space."
-            ) from failure
         raise
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from neuronscope.core.errors import Conflict, StorageFull
+from neuronscope.core.errors import Conflict
 from neuronscope.core.ids import check_id
+from neuronscope.core.storage import full_disk_named
 
 HOME_VARIABLE = "NEURONSCOPE_HOME"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Workspace:
@@ -64,18 +63,11 @@ def write_guard(path: Path) -> Iterator[Path]:
     A full disk is raised as :class:`StorageFull`, everything else as it came.
     """
     try:
-        yield path
-    except BaseException as failure:
+        with full_disk_named():
+            yield path
+    except BaseException:
         remove(path)
-        if (isinstance(failure, OSError) and failure.errno in _FULL) or _is_sqlite_full(failure):
-            raise StorageFull(
-                "The disk is full, so this could not be written.", "Delete traces or indexes, or free some space."
-            ) from failure
         raise
-
-
-def _is_sqlite_full(failure: BaseException) -> bool:
-    return type(failure).__name__ == "OperationalError" and "disk is full" in str(failure)
 
 
 def remove(path: Path) -> None:
