@@ -32,11 +32,16 @@ class Moments:
         if self._pivot is None:
             self._pivot = cells.index_select(0, counted).mean(dim=0, dtype=torch.float32)
         sums, lows, highs = [], [], []
-        for chosen in counted.split(self._stretch or len(counted)):
-            values = cells.index_select(0, chosen)
+        size = min(self._stretch or len(counted), len(counted))
+        # One space for all stretches, so that it stays in the cache too.
+        taken = torch.empty((size, cells.shape[1]), dtype=cells.dtype, device=cells.device)
+        space = torch.empty((size, cells.shape[1]), dtype=torch.float32, device=cells.device)
+        for chosen in counted.split(size):
+            values, scratch = taken[: len(chosen)], space[: len(chosen)]
+            torch.index_select(cells, 0, chosen, out=values)
             lows.append(values.amin(dim=0))
             highs.append(values.amax(dim=0))
-            scratch = values - self._pivot
+            torch.sub(values, self._pivot, out=scratch)
             first = scratch.sum(dim=0)
             second = scratch.square_().sum(dim=0)
             sums.append(torch.stack((first, second, torch.gt(values, 0, out=scratch).sum(dim=0))))
