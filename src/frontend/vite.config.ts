@@ -23,9 +23,23 @@ export default defineConfig({
     chunkSizeWarningLimit: 1600,
   },
   test: {
-    environment: "jsdom",
-    setupFiles: ["src/testing/setup.ts"],
-    include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,
+    testTimeout: 20_000,
+    unstubGlobals: true,
+    projects: [
+      {
+        extends: true,
+        test: { name: "lib", environment: "node", include: ["src/{lib,testing}/**/*.test.ts"] },
+      },
+      {
+        extends: true,
+        test: {
+          name: "page",
+          environment: "jsdom",
+          setupFiles: ["src/testing/setup.ts"],
+          include: ["src/{app,api,components,state,views}/**/*.test.{ts,tsx}"],
+        },
+      },
+    ],
   },
 });

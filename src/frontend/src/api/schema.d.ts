@@ -1240,10 +1240,7 @@ export interface components {
             point?: string;
             /** Layers */
             layers?: number[] | null;
-            /**
-             * Parameters
-             * @default {}
-             */
+            /** Parameters */
             parameters?: {
                 [key: string]: number | string | boolean;
             };
@@ -1846,7 +1843,7 @@ export interface operations {
                 content: {
                     "application/vnd.sqlite3": string;
                     "application/zip": string;
-                    "application/json": string;
+                    "application/json": Record<string, never>;
                 };
             };
             /** @description Unprocessable Entity */

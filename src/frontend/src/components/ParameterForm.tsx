@@ -1,4 +1,5 @@
-import { NumberInput, Select, SimpleGrid, Switch } from "@mantine/core";
+import { NativeSelect, NumberInput, SimpleGrid, Switch } from "@mantine/core";
+import { useState } from "react";
 import type { Parameter } from "@/api/types";
 import { labelOf, type ParameterValue, type ParameterValues, problemWith } from "@/lib/parameters";
 
@@ -44,26 +45,38 @@ function Field({ parameter, value, onChange }: FieldProps) {
     );
   if (parameter.kind === "choice")
     return (
-      <Select
+      <NativeSelect
         {...shared}
         data={parameter.choices ?? []}
         value={String(value)}
-        allowDeselect={false}
-        onChange={(next) => next !== null && onChange(next)}
+        onChange={(event) => onChange(event.currentTarget.value)}
         error={problem}
       />
     );
+  return <NumberField parameter={parameter} value={value} onChange={onChange} />;
+}
+
+/** Keeps what is typed until it is a number: an emptied field must not jump back to its default. */
+function NumberField({ parameter, value, onChange }: FieldProps) {
+  const [draft, setDraft] = useState<number | string>(Number(value));
+  const shown = draft !== "" && Number(draft) !== value ? Number(value) : draft;
   return (
     <NumberInput
-      {...shared}
-      value={typeof value === "number" ? value : ""}
-      onChange={(next) => onChange(next)}
+      label={labelOf(parameter)}
+      size="xs"
+      title={parameter.help}
+      value={shown}
+      onChange={(next) => {
+        setDraft(next);
+        if (next !== "" && Number.isFinite(Number(next))) onChange(Number(next));
+      }}
+      onBlur={() => setDraft(Number(value))}
       min={parameter.minimum ?? undefined}
       max={parameter.maximum ?? undefined}
       clampBehavior="none"
       allowDecimal={parameter.kind === "float"}
       step={parameter.kind === "float" ? 0.1 : 1}
-      error={problem}
+      error={problemWith(parameter, shown === "" ? "" : Number(shown))}
     />
   );
 }

@@ -13,14 +13,14 @@ export function defaultValue(parameter: Parameter): ParameterValue {
   return parameter.minimum ?? 0;
 }
 
-/** A text from the address as a value of the declared kind; the default where it does not fit. */
+/** A text from the address as a value of the declared kind, else the default. A number out of range stays: the form says so. */
 export function parseParameter(parameter: Parameter, text: string | undefined): ParameterValue {
   const fallback = defaultValue(parameter);
   if (text === undefined) return fallback;
   if (parameter.kind === "bool") return text === "true";
   if (parameter.kind === "choice") return parameter.choices?.includes(text) ? text : fallback;
   const number = Number(text);
-  return text.trim() !== "" && problemWith(parameter, number) === null ? number : fallback;
+  return text.trim() !== "" && Number.isFinite(number) ? number : fallback;
 }
 
 /** Why the value cannot be sent, or null. */

@@ -22,3 +22,4 @@ window.ResizeObserver = class {
 };
 Element.prototype.scrollIntoView = () => undefined;
 HTMLCanvasElement.prototype.getContext = () => null;
+Object.defineProperty(document, "fonts", { value: new EventTarget() });

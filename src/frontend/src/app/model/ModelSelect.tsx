@@ -99,9 +99,17 @@ export function ModelSelect() {
             placeholder="Search, or type an id of the hub"
             aria-label="Search models"
           />
-          <Combobox.Options aria-label="Models" mah={420} style={{ overflowY: "auto" }}>
-            {models.isPending && <Skeleton height={120} />}
-            {models.error && <ErrorNote error={models.error} onRetry={() => models.refetch()} />}
+          {models.isPending && <Skeleton height={120} m="xs" w="auto" />}
+          {models.error && <ErrorNote error={models.error} onRetry={() => models.refetch()} />}
+          {models.data && shown.length === 0 && !offerTyped && (
+            <Combobox.Empty>No model of that name. An id of the hub looks like “owner/name”.</Combobox.Empty>
+          )}
+          <Combobox.Options
+            aria-label="Models"
+            mah={420}
+            style={{ overflowY: "auto" }}
+            hidden={shown.length === 0 && !offerTyped}
+          >
             {shown.map((entry) => (
               <Combobox.Option
                 key={entry.model_id}
@@ -118,11 +126,6 @@ export function ModelSelect() {
                   Load <b>{typed}</b> from the hub
                 </Text>
               </Combobox.Option>
-            )}
-            {models.data && shown.length === 0 && !offerTyped && (
-              <Combobox.Empty>
-                No model of that name. An id of the hub looks like “owner/name”.
-              </Combobox.Empty>
             )}
           </Combobox.Options>
         </Combobox.Dropdown>

@@ -105,6 +105,7 @@ function ContextRow({ context, rank, reach, showValues, onPick }: RowProps) {
         label={`Context ${rank}: its tokens with their activations`}
         tokens={context.tokens}
         values={context.activations}
+        special={context.special}
         peak={context.peak}
         reach={reach}
         showValues={showValues}

@@ -5,6 +5,7 @@ export function corpusName(file: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9_-]+/g, "-")
     .replace(/^[^a-z0-9]+/, "")
-    .slice(0, 60);
+    .slice(0, 60)
+    .replace(/[^a-z0-9]+$/, "");
   return name || "corpus";
 }

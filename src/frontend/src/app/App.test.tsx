@@ -1,0 +1,178 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { useSession } from "@/state/session";
+import { everyday, index, job, model } from "@/testing/fixtures";
+import { expectAccessible, renderAt } from "@/testing/render";
+import { type FakeServer, failure, fakeServer } from "@/testing/server";
+import { GoneBanner } from "./GoneBanner";
+import { JobsMenu } from "./JobsMenu";
+import { resultHref } from "./jobResult";
+import { KeyPage } from "./KeyPage";
+import { ModelCardModal } from "./model/ModelCardModal";
+import { ModelLoading } from "./model/ModelLoading";
+import { ModelSelect } from "./model/ModelSelect";
+import { Shell } from "./Shell";
+
+vi.mock("@/components/plot/plotly", () => ({ default: () => null, downloadImage: vi.fn() }));
+
+let server: FakeServer;
+beforeEach(() => {
+  server = fakeServer({ ...everyday });
+});
+
+describe("the shell", () => {
+  it("draws bar, rail and view, without a fault of access", async () => {
+    renderAt("/", <Shell />);
+    expect(await screen.findByText(/See neurons light up/, undefined, { timeout: 15_000 })).toBeVisible();
+    expect(screen.getByRole("link", { name: "Explore" })).toHaveAttribute("aria-current", "page");
+    expect(await screen.findByRole("meter", { name: /Memory/ })).toHaveAttribute(
+      "aria-valuenow",
+      "400000000",
+    );
+    await expectAccessible(document.body);
+  });
+
+  it("says so at an address that names no view", async () => {
+    renderAt("/nowhere", <Shell />);
+    expect(await screen.findByText("There is no such view")).toBeVisible();
+  });
+
+  it("opens its help with ?", async () => {
+    renderAt("/", <Shell />);
+    await userEvent.keyboard("{Shift>}?{/Shift}");
+    expect(await screen.findByRole("dialog", { name: "Help" })).toBeVisible();
+  });
+});
+
+it("asks for the key when the server refuses, and takes a whole address for it", async () => {
+  const refusal = failure(401, "unauthorized", "This needs the server's access token.");
+  for (const route of Object.keys(everyday)) server.on(route, refusal);
+  renderAt("/", <ModelSelect />);
+  await waitFor(() => expect(useSession.getState().connection).toBe("unauthorised"));
+  renderAt("/", <KeyPage />);
+  expect(screen.getByRole("button", { name: "Open" })).toBeDisabled();
+  await userEvent.type(screen.getByLabelText("Token"), "http://127.0.0.1:5000/?token=abc");
+  expect(screen.getByRole("button", { name: "Open" })).toBeEnabled();
+  await expectAccessible(document.body);
+});
+
+it("notices that the server is gone, and that it is back", async () => {
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
+  renderAt(
+    "/",
+    <>
+      <GoneBanner />
+      <JobsMenu />
+    </>,
+  );
+  expect(await screen.findByText("The server does not answer", undefined, { timeout: 4000 })).toBeVisible();
+  fakeServer({ ...everyday, "GET /api/health": { body: { status: "ok", version: "1" } } });
+  await userEvent.click(screen.getByRole("button", { name: "Try now" }));
+  await waitFor(() => expect(screen.queryByText("The server does not answer")).toBeNull());
+});
+
+describe("the model selector", () => {
+  const open = async () => userEvent.click(await screen.findByLabelText("Model"));
+
+  it("lists what is there and switches, loading what is not loaded", async () => {
+    server.on("POST /api/models/load", {
+      status: 202,
+      body: job({ kind: "load", title: "Load local/other" }),
+    });
+    renderAt("/?trace=t_1&tab=layers", <ModelSelect />);
+    useSession.setState({ prompt: "23 +" });
+    await open();
+    await userEvent.click(await screen.findByRole("option", { name: /local\/other/ }));
+    expect(window.location.search).toBe("?tab=layers&model=local/other");
+    expect(useSession.getState().rerun).toBe(true);
+    await waitFor(() => {
+      const load = server.calls.find((call) => call.path === "/api/models/load");
+      expect(load?.body).toEqual({ model_id: "local/other" });
+    });
+  });
+
+  it("searches, and offers what looks like an id of the hub", async () => {
+    renderAt("/", <ModelSelect />);
+    await open();
+    await userEvent.type(screen.getByLabelText("Search models"), "owner/name");
+    expect((await screen.findAllByRole("option")).map((option) => option.textContent)).toEqual([
+      "Load owner/name from the hub",
+    ]);
+    await userEvent.clear(screen.getByLabelText("Search models"));
+    await userEvent.type(screen.getByLabelText("Search models"), "not there");
+    expect(await screen.findByText(/No model of that name/)).toBeVisible();
+    await expectAccessible(document.body);
+  });
+
+  it("unloads", async () => {
+    server.on("POST /api/models/unload", { body: { model_id: "neuronscope/tiny", freed_bytes: 1 } });
+    renderAt("/", <ModelSelect />);
+    await userEvent.click(await screen.findByRole("button", { name: "Unload neuronscope/tiny" }));
+    await waitFor(() => expect(server.calls.some((call) => call.path === "/api/models/unload")).toBe(true));
+  });
+});
+
+describe("loading a model", () => {
+  const models = { body: { models: [model({ loaded: false })] } };
+  const load = (part = {}) => job({ kind: "load", title: "Load neuronscope/tiny", ...part });
+
+  it("is found at work after a reload, with its progress", async () => {
+    server.on("GET /api/models", models);
+    server.on("GET /api/jobs", { body: { jobs: [load()] } });
+    server.on(`GET /api/jobs/${load().job_id}`, { body: load() });
+    renderAt("/", <ModelLoading />);
+    expect(await screen.findByText("Load neuronscope/tiny")).toBeVisible();
+    expect(screen.getByRole("button", { name: /^Cancel/ })).toBeVisible();
+  });
+
+  it("says why it failed, with a way to try again", async () => {
+    const failed = load({
+      state: "failed",
+      error: { code: "x", message: "It needs 9 GB; 4 GB are free.", hint: "Unload one." },
+    });
+    server.on("GET /api/models", models);
+    server.on("GET /api/jobs", { body: { jobs: [failed] } });
+    server.on(`GET /api/jobs/${failed.job_id}`, { body: failed });
+    renderAt("/", <ModelLoading />);
+    expect(await screen.findByText(/9 GB/)).toBeVisible();
+    expect(screen.getByText("Unload one.")).toBeVisible();
+    expect(screen.getByRole("button", { name: "Try again" })).toBeVisible();
+  });
+});
+
+it("shows the model's card, refusals with their reasons", async () => {
+  renderAt("/", <ModelCardModal modelId="neuronscope/tiny" opened onClose={vi.fn()} />);
+  const dialog = await screen.findByRole("dialog", { name: /Model statistics/ });
+  expect(await within(dialog).findByText("LlamaForCausalLM")).toBeVisible();
+  await userEvent.click(within(dialog).getByRole("tab", { name: "Hook points" }));
+  expect(within(dialog).getByText("no: it has no experts")).toBeVisible();
+  await userEvent.click(within(dialog).getByRole("tab", { name: "About" }));
+  expect(within(dialog).getByRole("heading", { name: "Tiny" })).toBeVisible();
+  await expectAccessible(document.body);
+});
+
+describe("jobs", () => {
+  it("are listed with progress and lead to what they brought", async () => {
+    const done = job({ job_id: "j_done", state: "done", finished_at: "2026-01-01T00:00:00Z" });
+    server.on("GET /api/jobs", { body: { jobs: [job(), done] } });
+    server.on("GET /api/jobs/j_done", { body: { ...done, result: { index_id: index().index_id } } });
+    server.on("GET /api/indexes", { body: { indexes: [index()] } });
+    renderAt("/", <JobsMenu />);
+    await userEvent.click(await screen.findByRole("button", { name: "Jobs, 1 at work" }));
+    expect(await screen.findByText("250 of 1,000 documents")).toBeVisible();
+    const link = await screen.findByRole("link", { name: /^Open/ });
+    expect(link.getAttribute("href")).toBe(
+      `/neuron?model=neuronscope/tiny&unit=mlp_act.0:0&index=${index().index_id}`,
+    );
+    await expectAccessible(document.body);
+  });
+
+  it("lead nowhere where nothing shows their result", () => {
+    expect(resultHref(job({ state: "done", result: null }), [], "")).toBeNull();
+    expect(resultHref(job({ kind: "load", result: { model_id: "a/b" } }), [], "")).toBe("/?model=a/b");
+    const layout = { trace_id: "t_1", result: { units: ["a.0:0"], coordinates: [[1, 2]] } };
+    const analysis = job({ kind: "analysis", result: layout });
+    expect(resultHref(analysis, [], "?model=a/b")).toContain("tab=scatter&trace=t_1&source=trace&layoutJob=");
+  });
+});

@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { job } from "@/testing/fixtures";
+import { fraction, isActive, names, pollInterval, progressText, resultText } from "./jobs";
+
+it("polls while a job moves, and not after", () => {
+  expect(pollInterval(undefined)).toBeGreaterThan(0);
+  expect(pollInterval(job({ state: "queued" }))).toBeGreaterThan(0);
+  expect(pollInterval(job({ state: "running" }))).toBeGreaterThan(0);
+  for (const state of ["done", "failed", "cancelled", "interrupted"] as const) {
+    expect(pollInterval(job({ state }))).toBe(false);
+    expect(isActive(job({ state }))).toBe(false);
+  }
+});
+
+it("says how far it is", () => {
+  expect(fraction(job())).toBe(0.25);
+  expect(fraction(job({ progress: { done: 5, total: null, unit: "" } }))).toBeNull();
+  expect(fraction(job({ state: "done", progress: { done: 0, total: null, unit: "" } }))).toBe(1);
+  expect(progressText(job())).toBe("250 of 1,000 documents");
+  expect(progressText(job({ state: "queued" }))).toBe("waiting for its turn");
+  expect(progressText(job({ progress: { done: 0, total: null, unit: "" } }))).toBe("starting");
+});
+
+it("knows a model's name from one that it begins", () => {
+  const title = { title: "Load gpt2-medium" };
+  expect(names(title, "gpt2-medium")).toBe(true);
+  expect(names(title, "gpt2")).toBe(false);
+});
+
+it("takes only texts from a result", () => {
+  expect(resultText(job({ result: { index_id: "x_1", k: 3 } }), "index_id")).toBe("x_1");
+  expect(resultText(job({ result: { k: 3 } }), "k")).toBeNull();
+  expect(resultText(undefined, "k")).toBeNull();
+});

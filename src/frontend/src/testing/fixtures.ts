@@ -1,0 +1,232 @@
+/** Small answers of the server, true to its schema. */
+
+import type {
+  AnalysisEntry,
+  Heatmap,
+  IndexEntry,
+  Job,
+  Layers,
+  ModelCard,
+  ModelEntry,
+  NeuronTop,
+  System,
+  TraceDetail,
+} from "@/api/types";
+
+export const TRACE_ID = "t_00000000000000000000000001";
+export const INDEX_ID = "x_00000000000000000000000001";
+const JOB_ID = "j_00000000000000000000000001";
+
+export const model = (part: Partial<ModelEntry> = {}): ModelEntry => ({
+  model_id: "neuronscope/tiny",
+  family: "llama",
+  parameters: 3_900_000,
+  category: "tiny",
+  quantization: "none",
+  gated: false,
+  source: "bundled",
+  estimated_bytes: 15_600_000,
+  loaded: true,
+  loadable: true,
+  note: "",
+  ...part,
+});
+
+const tokens = [
+  { id: 0, text: "<s>", special: true },
+  { id: 1, text: "23", special: false },
+  { id: 2, text: " +", special: false },
+];
+
+export const trace = (part: Partial<TraceDetail> = {}): TraceDetail => ({
+  trace_id: TRACE_ID,
+  model_id: "neuronscope/tiny",
+  model_key: "k",
+  created_at: "2026-01-01T00:00:00Z",
+  text: "23 +",
+  token_count: 3,
+  steps: 1,
+  bytes: 1000,
+  closed: true,
+  tokens,
+  points: ["mlp_act.0", "mlp_act.1"],
+  layers: [0, 1],
+  unavailable: {},
+  top: [{ id: 5, text: " 4", logprob: Math.log(0.5) }],
+  ...part,
+});
+
+export const heatmap: Heatmap = {
+  address: "mlp_act.0",
+  by: "max",
+  units: [7, 3],
+  tokens,
+  values: [
+    [90, 1.25, -2],
+    [-80, 0.5, 0.25],
+  ],
+};
+
+const stats = { mean: 0.1, std: 0.5, min: -2, max: 1.25, l2: 3, sparsity: 0.25, p99: 1.2 };
+
+export const layers: Layers = {
+  point: "mlp_act",
+  by: "mean_abs",
+  tokens,
+  layers: [
+    { layer: 0, stats, per_token: [85, 0.9, 1.1] },
+    { layer: 1, stats: { ...stats, std: 0.7 }, per_token: [80, 0.2, 0.3] },
+  ],
+};
+
+export const index = (part: Partial<IndexEntry> = {}): IndexEntry => ({
+  index_id: INDEX_ID,
+  model_id: "neuronscope/tiny",
+  model_key: "k",
+  corpus: "bundled",
+  k: 32,
+  layers: [0, 1],
+  units: 8,
+  documents: 10,
+  tokens: 1000,
+  created_at: "2026-01-01T00:00:00Z",
+  bytes: 1000,
+  usable: true,
+  note: "",
+  ...part,
+});
+
+export const neuronTop: NeuronTop = {
+  model_id: "neuronscope/tiny",
+  index_id: INDEX_ID,
+  layer: 0,
+  units: [7],
+  corpus: "bundled",
+  corpus_tokens: 1000,
+  stats: { mean: 0.1, std: 0.4, max: 4.5, min: -1, firing_rate: 0.123 },
+  contexts: [
+    {
+      unit: 7,
+      activation: 4.5,
+      doc: 3,
+      position: 12,
+      peak: 1,
+      tokens: ["12", " +", " 30"],
+      activations: [0.5, 4.5, -0.25],
+      special: [false, false, false],
+      parts: ["arithmetic", "arithmetic", "arithmetic"],
+    },
+  ],
+  tokens: [{ token: " +", max: 4.5, mean: 3, count: 9 }],
+  ngrams: [
+    { tokens: ["12", " +"], n: 2, max: 4.5, mean: 3, count: 4 },
+    { tokens: ["=", "12", " +"], n: 3, max: 4, mean: 3, count: 2 },
+  ],
+};
+
+export const job = (part: Partial<Job> = {}): Job => ({
+  job_id: JOB_ID,
+  kind: "index",
+  title: "Index of neuronscope/tiny over bundled",
+  state: "running",
+  progress: { done: 250, total: 1000, unit: "documents" },
+  created_at: "2026-01-01T00:00:00Z",
+  finished_at: null,
+  result: null,
+  error: null,
+  ...part,
+});
+
+export const system: System = {
+  cpu: { count: 2, percent: 10 },
+  memory: { rss_bytes: 4e8, available_bytes: 6e9, total_bytes: 8e9 },
+  gpus: [],
+  ready: true,
+};
+
+const parameter = { minimum: null, maximum: null, choices: null, help: "" };
+
+export const analyses: AnalysisEntry[] = [
+  {
+    name: "kmeans",
+    title: "k-means",
+    summary: "Groups neurons.",
+    source: "",
+    parameters: [
+      { ...parameter, name: "k", kind: "int", default: 8, minimum: 2, maximum: 100 },
+      { ...parameter, name: "seed", kind: "int", default: 0, minimum: 0 },
+    ],
+    result: { units: "", clusters: "" },
+  },
+  {
+    name: "pca",
+    title: "PCA",
+    summary: "Lays neurons out.",
+    source: "",
+    parameters: [
+      { ...parameter, name: "components", kind: "int", default: 2, minimum: 2, maximum: 10 },
+      { ...parameter, name: "normalise", kind: "choice", default: "zscore", choices: ["none", "zscore"] },
+    ],
+    result: { units: "", coordinates: "" },
+  },
+];
+
+export const card: ModelCard = {
+  model_id: "neuronscope/tiny",
+  model_key: "k",
+  source: "bundled",
+  revision: null,
+  architecture: "LlamaForCausalLM",
+  family: "llama",
+  dtype: "float32",
+  device: "cpu",
+  parameters: 1000,
+  weight_bytes: 4000,
+  layers: 2,
+  d_model: 4,
+  d_mlp: 8,
+  heads: 2,
+  kv_heads: 2,
+  head_dim: 2,
+  vocabulary: 100,
+  context_length: 512,
+  activation: "silu",
+  norm: "RMSNorm",
+  position_scheme: "rotary",
+  tied_embeddings: true,
+  parallel_blocks: false,
+  attention_implementation: "sdpa",
+  has_chat_template: true,
+  points: [
+    { point: "mlp_act", axes: ["p", "m"], doc: "the neurons", layers: [0, 1], refused: null },
+    {
+      point: "router",
+      axes: ["p", "x"],
+      doc: "expert probabilities",
+      layers: [],
+      refused: "it has no experts",
+    },
+  ],
+  parts: [{ part: "mlp", parameters: 600 }],
+  layer_weights: [{ layer: 0, parameters: 300, mlp_in_norm: 1, mlp_out_norm: 2, attn_out_norm: null }],
+  about: "# Tiny\n\nMade **here**.",
+};
+
+/** What every page asks for, whatever its view. */
+export const everyday = {
+  "GET /api/system": { body: system },
+  "GET /api/models": {
+    body: { models: [model(), model({ model_id: "local/other", source: "local", loaded: false })] },
+  },
+  "GET /api/jobs": { body: { jobs: [] } },
+  "GET /api/indexes": { body: { indexes: [] } },
+  "GET /api/analyses": { body: { analyses } },
+  "GET /api/models/card": { body: card },
+};
+
+/** A trace with all that Explore asks of it. */
+export const recorded = {
+  [`GET /api/traces/${TRACE_ID}`]: { body: trace() },
+  [`GET /api/traces/${TRACE_ID}/heatmap`]: { body: heatmap },
+  [`GET /api/traces/${TRACE_ID}/layers`]: { body: layers },
+};

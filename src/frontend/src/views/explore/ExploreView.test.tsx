@@ -1,0 +1,195 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { useSession } from "@/state/session";
+import { everyday, heatmap, job, layers, model, recorded, TRACE_ID, trace } from "@/testing/fixtures";
+import { expectAccessible, renderAt } from "@/testing/render";
+import { type FakeServer, failure, fakeServer, never } from "@/testing/server";
+import ExploreView from "./ExploreView";
+
+// Plotly draws with what jsdom has not; the figure's data have tests of their own.
+vi.mock("@/components/plot/plotly", () => ({
+  default: () => <div data-testid="plot" />,
+  downloadImage: vi.fn(),
+}));
+
+let server: FakeServer;
+beforeEach(() => {
+  server = fakeServer({ ...everyday, ...recorded });
+});
+
+describe("without a trace", () => {
+  it("says what to do, and does it", async () => {
+    server.on("POST /api/captures", {
+      status: 201,
+      body: { trace_id: TRACE_ID, model_id: "neuronscope/tiny", layers: [0, 1] },
+    });
+    renderAt("/", <ExploreView />);
+    expect(screen.getByText(/See neurons light up/)).toBeVisible();
+    expect(screen.getByRole("button", { name: "Run" })).toBeDisabled();
+    await expectAccessible(document.body);
+    await userEvent.type(screen.getByLabelText("Prompt"), "23 +");
+    await userEvent.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(window.location.search).toContain(`trace=${TRACE_ID}`));
+    const captured = server.calls.find((call) => call.path === "/api/captures");
+    expect(captured?.body).toEqual({ model_id: "neuronscope/tiny", prompt: "23 +" });
+    expect(await screen.findByTestId("heatmap")).toBeVisible();
+  });
+
+  it("shows why a prompt could not run", async () => {
+    server.on(
+      "POST /api/captures",
+      failure(400, "too_long", "The prompt has 900 tokens; the model takes 512.", "Shorten it."),
+    );
+    renderAt("/", <ExploreView />);
+    await userEvent.type(screen.getByLabelText("Prompt"), "long");
+    await userEvent.click(screen.getByRole("button", { name: "Run" }));
+    expect(await screen.findByRole("alert")).toHaveTextContent(/900 tokens.*Shorten it/);
+  });
+
+  it("lets a slow run be cancelled", async () => {
+    server.on("POST /api/captures", never);
+    renderAt("/", <ExploreView />);
+    await userEvent.type(screen.getByLabelText("Prompt"), "slow");
+    await userEvent.click(screen.getByRole("button", { name: "Run" }));
+    await userEvent.click(await screen.findByRole("button", { name: "Cancel" }, { timeout: 3000 }));
+    await waitFor(() => expect(screen.queryByRole("progressbar")).toBeNull());
+    expect(screen.queryByRole("alert")).toBeNull();
+  });
+});
+
+describe("with a trace", () => {
+  it("shows its prompt, predictions, layers and units, each unit a link", async () => {
+    renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+    await waitFor(() => expect(screen.getByLabelText("Prompt")).toHaveValue("23 +"));
+    expect(await screen.findByText("50.0 %")).toBeVisible();
+    const link = await screen.findByRole("link", { name: "#7" });
+    expect(link.getAttribute("href")).toBe(
+      `/neuron?model=neuronscope/tiny&unit=mlp_act.0:7&trace=${TRACE_ID}`,
+    );
+    expect(screen.getByRole("radiogroup", { name: "Layer" })).toBeInTheDocument();
+    await expectAccessible(document.body);
+  });
+
+  it("changes the layer in the address", async () => {
+    renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+    await userEvent.click(await screen.findByRole("radio", { name: "Layer 1" }));
+    expect(window.location.search).toContain("layer=1");
+    await waitFor(() => {
+      const asked = server.calls
+        .filter((call) => call.path.endsWith("/heatmap"))
+        .map((call) => call.query.get("address"));
+      expect(asked).toContain("mlp_act.1");
+    });
+  });
+
+  it("reads out a cell at full precision by keyboard, and opens its neuron", async () => {
+    renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+    (await screen.findByTestId("heatmap")).focus();
+    await userEvent.keyboard("{ArrowDown}{ArrowRight}{ArrowRight}");
+    expect(screen.getByTestId("heatmap-readout")).toHaveTextContent("mlp_act.0:7 · token 2 “·+” · -2");
+    await userEvent.keyboard("{Enter}");
+    expect(window.location.pathname).toBe("/neuron");
+    expect(window.location.search).toContain("unit=mlp_act.0:7");
+  });
+
+  it("shows a skeleton while it loads and an error with a retry", async () => {
+    let answers = 0;
+    server.on(`GET /api/traces/${TRACE_ID}/heatmap`, () => {
+      answers += 1;
+      return answers === 1
+        ? failure(409, "not_captured", "The trace did not keep mlp_act.0.")
+        : { body: heatmap };
+    });
+    renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+    expect(await screen.findByRole("alert")).toHaveTextContent("did not keep");
+    await userEvent.click(within(screen.getByRole("alert")).getByRole("button", { name: "Try again" }));
+    expect(await screen.findByTestId("heatmap")).toBeVisible();
+  });
+
+  it("says so when it belongs to another model", async () => {
+    server.on(`GET /api/traces/${TRACE_ID}`, { body: trace({ model_id: "local/other" }) });
+    renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+    expect(await screen.findByText(/recorded on local\/other/)).toBeVisible();
+    await userEvent.click(screen.getByRole("button", { name: "Switch to that model" }));
+    expect(window.location.search).toContain("model=local/other");
+  });
+
+  it("lists the statistics of its layers", async () => {
+    renderAt(`/?trace=${TRACE_ID}&tab=layers`, <ExploreView />);
+    const table = await screen.findByRole("table");
+    expect(within(table).getAllByRole("row")).toHaveLength(layers.layers.length + 1);
+    await userEvent.click(screen.getByRole("button", { name: "max" }));
+    expect(await screen.findByRole("img", { name: "max of mlp_act by layer" })).toBeVisible();
+    await expectAccessible(document.body);
+  });
+});
+
+it("runs the prompt again once the model that was switched to is loaded", async () => {
+  server.on("POST /api/captures", never);
+  renderAt("/?model=local/other", <ExploreView />);
+  useSession.setState({ prompt: "23 +", rerun: true });
+  await waitFor(() => expect(server.calls.some((call) => call.path === "/api/models")).toBe(true));
+  expect(server.calls.some((call) => call.path === "/api/captures")).toBe(false);
+  server.on("GET /api/models", { body: { models: [model({ model_id: "local/other" })] } });
+  renderAt("/?model=local/other", <ExploreView />);
+  useSession.setState({ prompt: "23 +", rerun: true });
+  await waitFor(() => expect(server.calls.some((call) => call.path === "/api/captures")).toBe(true));
+});
+
+describe("the scatter", () => {
+  it("starts both analyses with one set of parameters and shows them at work", async () => {
+    const [pca, kmeans] = ["j_pca", "j_kmeans"];
+    server.on("POST /api/analyses/pca", { status: 202, body: job({ job_id: pca, title: "PCA of mlp_act" }) });
+    server.on("POST /api/analyses/kmeans", {
+      status: 202,
+      body: job({ job_id: kmeans, title: "k-means of mlp_act" }),
+    });
+    server.on(`GET /api/jobs/${pca}`, { body: job({ job_id: pca, title: "PCA of mlp_act" }) });
+    server.on(`GET /api/jobs/${kmeans}`, { body: job({ job_id: kmeans, title: "k-means of mlp_act" }) });
+    renderAt(`/?trace=${TRACE_ID}&tab=scatter&p.k=3`, <ExploreView />);
+    const draw = await screen.findByRole("button", { name: "Draw the scatter" });
+    await waitFor(() => expect(draw).toBeEnabled());
+    await userEvent.click(draw);
+    expect(await screen.findByText("PCA of mlp_act")).toBeVisible();
+    expect(window.location.search).toContain(`layoutJob=${pca}&clusterJob=${kmeans}`);
+    const bodies = server.calls.filter((call) => call.method === "POST").map((call) => call.body);
+    expect(bodies).toEqual([
+      {
+        trace_id: TRACE_ID,
+        point: "mlp_act",
+        layers: null,
+        parameters: { components: 2, normalise: "zscore" },
+      },
+      { trace_id: TRACE_ID, point: "mlp_act", layers: null, parameters: { k: 3, seed: 0 } },
+    ]);
+  });
+
+  it("finds finished jobs again by the address, and lists a cluster's units", async () => {
+    const units = ["mlp_act.0:1", "mlp_act.0:2", "mlp_act.1:3"];
+    const done = { state: "done" as const, finished_at: "2026-01-01T00:00:01Z" };
+    server.on("GET /api/jobs/j_1", {
+      body: job({
+        ...done,
+        result: {
+          result: {
+            units,
+            coordinates: [
+              [0, 0],
+              [1, 1],
+              [2, 2],
+            ],
+          },
+        },
+      }),
+    });
+    server.on("GET /api/jobs/j_2", {
+      body: job({ ...done, result: { result: { units, clusters: [0, 0, 1], silhouette: 0.5 } } }),
+    });
+    renderAt(`/?trace=${TRACE_ID}&tab=scatter&layoutJob=j_1&clusterJob=j_2`, <ExploreView />);
+    await userEvent.click(await screen.findByRole("button", { name: /Cluster 0/ }));
+    const chosen = within(screen.getByTestId("selection")).getAllByRole("link");
+    expect(chosen.map((link) => link.textContent)).toEqual(["mlp_act.0:1", "mlp_act.0:2"]);
+    await expectAccessible(document.body);
+  });
+});

@@ -1,0 +1,155 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it } from "vitest";
+import { everyday, INDEX_ID, index, job, neuronTop } from "@/testing/fixtures";
+import { expectAccessible, renderAt } from "@/testing/render";
+import { type FakeServer, failure, fakeServer, never } from "@/testing/server";
+import { corpusName } from "./corpusName";
+import NeuronView from "./NeuronView";
+import { peakPlace, reachOf } from "./peaks";
+
+const AT = "/neuron?unit=mlp_act.0:7";
+const indexed = {
+  "GET /api/indexes": { body: { indexes: [index()] } },
+  "GET /api/neurons/top": { body: neuronTop },
+};
+
+let server: FakeServer;
+beforeEach(() => {
+  server = fakeServer({
+    ...everyday,
+    "GET /api/corpora": { body: { corpora: [{ corpus: "bundled", documents: null, bytes: null }] } },
+  });
+});
+
+describe("with an index", () => {
+  beforeEach(() => {
+    for (const [route, answer] of Object.entries(indexed)) server.on(route, answer);
+  });
+
+  it("shows contexts with a value on every token, tokens, n-grams and figures", async () => {
+    renderAt(AT, <NeuronView />);
+    const contexts = await screen.findByTestId("contexts");
+    const chips = within(contexts).getAllByRole("button");
+    expect(chips.map((chip) => chip.dataset.value)).toEqual(["0.5", "4.5", "-0.25"]);
+    expect(within(contexts).getByText("arithmetic")).toBeVisible();
+    expect(screen.getByText("12.3 %")).toBeVisible();
+    await userEvent.click(screen.getByText("n = 3"));
+    expect(window.location.search).toContain("n=3");
+    await expectAccessible(document.body);
+  });
+
+  it("steps to its neighbours, no further than the model goes", async () => {
+    renderAt(AT, <NeuronView />);
+    await screen.findByText("of 8");
+    expect(screen.getByRole("button", { name: "Next neuron" })).toBeDisabled();
+    await userEvent.click(screen.getByRole("button", { name: "Previous neuron" }));
+    expect(window.location.search).toContain("unit=mlp_act.0:6");
+    await userEvent.click(screen.getByRole("button", { name: "Next layer" }));
+    expect(window.location.search).toContain("unit=mlp_act.1:6");
+  });
+
+  it("tells which neurons a token drives", async () => {
+    const neurons = [{ layer: 1, unit: 3, max: 2, mean: 1, count: 4 }];
+    server.on("GET /api/tokens/top", { body: { model_id: "", index_id: INDEX_ID, token: " +", neurons } });
+    renderAt(AT, <NeuronView />);
+    const [, peak] = within(await screen.findByTestId("contexts")).getAllByRole("button");
+    if (peak) await userEvent.click(peak);
+    const link = await screen.findByRole("link", { name: "mlp_act.1:3" });
+    expect(link.getAttribute("href")).toContain("unit=mlp_act.1:3");
+    expect(server.calls.find((call) => call.path === "/api/tokens/top")?.query.get("token")).toBe(" +");
+  });
+
+  it("reads any text as it is typed", async () => {
+    server.on("POST /api/neurons/activations", {
+      body: {
+        model_id: "",
+        layer: 0,
+        unit: 7,
+        tokens: ["<s>", "hi"],
+        special: [true, false],
+        activations: [9, 1.5],
+      },
+    });
+    renderAt(AT, <NeuronView />);
+    await userEvent.type(await screen.findByLabelText("Text to try"), "hi");
+    const probe = await screen.findByTestId("probe");
+    expect(within(probe).getByText(/highest on “hi”: 1.5/)).toBeVisible();
+  });
+
+  it("shows why the contexts could not be read, and tries again", async () => {
+    server.on("GET /api/neurons/top", failure(404, "out_of_range", "Layer 0 has 4 neurons.", "Take 0 to 3."));
+    renderAt(AT, <NeuronView />);
+    const alert = await screen.findByRole("alert");
+    expect(alert).toHaveTextContent(/4 neurons.*Take 0 to 3/);
+    server.on("GET /api/neurons/top", { body: neuronTop });
+    await userEvent.click(within(alert).getByRole("button", { name: "Try again" }));
+    expect(await screen.findByTestId("contexts")).toBeVisible();
+  });
+});
+
+describe("without an index", () => {
+  it("offers to build one, and shows the build at work", async () => {
+    server.on("POST /api/indexes", { status: 202, body: job() });
+    server.on(`GET /api/jobs/${job().job_id}`, { body: job() });
+    renderAt(AT, <NeuronView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Build" }));
+    expect(await screen.findByText("250 of 1,000 documents")).toBeVisible();
+    expect(server.calls.find((call) => call.method === "POST")?.body).toEqual({
+      model_id: "neuronscope/tiny",
+      corpus: "bundled",
+      documents: null,
+      k: 32,
+    });
+    await expectAccessible(document.body);
+  });
+
+  it("finds a build at work again after a reload, and shows the contexts when it is done", async () => {
+    const path = `GET /api/jobs/${job().job_id}`;
+    server.on("GET /api/jobs", { body: { jobs: [job()] } });
+    server.on(path, { body: job() });
+    renderAt(AT, <NeuronView />);
+    expect(await screen.findByText("250 of 1,000 documents")).toBeVisible();
+    for (const [route, answer] of Object.entries(indexed)) server.on(route, answer);
+    server.on(path, { body: job({ state: "done", result: { index_id: INDEX_ID } }) });
+    expect(await screen.findByTestId("contexts", undefined, { timeout: 4000 })).toBeVisible();
+    expect(window.location.search).toContain(`index=${INDEX_ID}`);
+  });
+
+  it("says why a build was refused", async () => {
+    server.on("POST /api/indexes", failure(409, "insufficient_memory", "It would need 12 GB."));
+    renderAt(AT, <NeuronView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Build" }));
+    expect(await screen.findByRole("alert")).toHaveTextContent("12 GB");
+  });
+});
+
+it("shows skeletons while it loads, never an empty page", async () => {
+  server.on("GET /api/indexes", never);
+  renderAt(AT, <NeuronView />);
+  expect(screen.getByRole("heading", { name: "mlp_act.0:7" })).toBeVisible();
+  expect(document.querySelector(".mantine-Skeleton-root")).not.toBeNull();
+});
+
+it.each(["/neuron", "/neuron?unit=nonsense", "/neuron?unit=resid_post.0:1"])(
+  "asks which neuron at %s",
+  async (address) => {
+    renderAt(address, <NeuronView />);
+    expect(screen.getByRole("link", { name: "Explore" })).toBeVisible();
+    await userEvent.click(screen.getByRole("button", { name: "Open" }));
+    await waitFor(() => expect(window.location.search).toContain("unit=mlp_act.0:0"));
+  },
+);
+
+it("finds peaks and reaches outside special tokens", () => {
+  expect(peakPlace([9, -3, -2], [true, false, false])).toBe(2);
+  expect(peakPlace([9], [true])).toBe(-1);
+  expect(reachOf([9, -3, 2], [true, false, false])).toBe(3);
+});
+
+it.each([
+  ["My Corpus.TXT", "my-corpus"],
+  ["...", "corpus"],
+  ["été.jsonl", "t"],
+  ["_x.txt", "x"],
+])("names the corpus of %s %s", (file, name) => expect(corpusName(file)).toBe(name));
