@@ -29,8 +29,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=steps.STEPS, help="training steps")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--note", default="", help="a remark for the card about this run")
     options = parser.parse_args()
-    work = steps.Work(options.out, options.seed, options.steps, options.device)
+    work = steps.Work(options.out, options.seed, options.steps, options.device, options.note)
     work.prepare(options.threads)
     if options.step == "install":
         work.install(SOURCE / "neuronscope" / "models" / "bundled")

@@ -17,7 +17,7 @@ _HELD_OUT_SEED = 1
 _HELD_OUT_DOCUMENTS = 600
 
 
-def write(folder: Path, model: Any, tokenizer: Any, seed: int, totals: dict[str, float]) -> None:
+def write(folder: Path, model: Any, tokenizer: Any, seed: int, totals: dict[str, float], note: str) -> None:
     """Score `model` and write `card.json` and `README.md` into its folder."""
     sums, facts = arithmetic_probes(), fact_probes()
     sums_right, facts_right = right(model, tokenizer, sums), right(model, tokenizer, facts)
@@ -54,6 +54,7 @@ def write(folder: Path, model: Any, tokenizer: Any, seed: int, totals: dict[str,
         "items": {"arithmetic": len(sums), "facts": len(facts)},
         "loss_by_part": {k: round(v, 4) for k, v in part_losses(model, tokenizer, held_out).items()},
         "command": COMMAND,
+        "note": note,
     }
     text = json.dumps(facts_of_card, indent=2) + "\n"
     (folder / "card.json").write_text(text, encoding="utf-8")
@@ -139,6 +140,7 @@ apart in training, one opening token each.
 {card["command"]}
 ```
 
-The corpus and the tokenizer come out the same everywhere. Weights repeat on the same machine,
-library versions and thread count; elsewhere rounding differs and scores may move a little.
+The corpus and the tokenizer come out the same everywhere. Weights depend on rounding,
+so on the machine, the library versions and the number of threads; scores may move a little.
+{card["note"]}
 """

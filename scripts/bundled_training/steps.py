@@ -41,6 +41,7 @@ class Work:
     seed: int
     steps: int
     device: str
+    note: str = ""
 
     @property
     def tiny(self) -> Path:
@@ -90,7 +91,7 @@ class Work:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(self.tiny)
         totals = json.loads((self.out / "totals.json").read_text())
         base = load(self.tiny).to(self.device)
-        card.write(self.tiny, base, tokenizer, self.seed, totals)
+        card.write(self.tiny, base, tokenizer, self.seed, totals, self.note)
         tuned = self.out / "tuned"
         models = [load(tuned / str(i + 1)).to(self.device) for i in range(len(series.KEPT))]
         series.write(tuned, [base, *models], tokenizer)

@@ -130,8 +130,8 @@ def test_the_series_gains_at_every_checkpoint(model: Any, tokenizer: Any) -> Non
         arithmetic, known = score(tuned, tokenizer, sums), score(tuned, tokenizer, facts)
         assert arithmetic == pytest.approx(row["base_scores"]["arithmetic"], abs=0.03)
         assert known == pytest.approx(row["base_scores"]["facts"], abs=0.02)
-        assert arithmetic >= 0.9
-        assert known >= 0.95
+        assert arithmetic >= 0.93
+        assert known >= 0.93
     assert all(one < other for one, other in pairwise(measured))
 
 

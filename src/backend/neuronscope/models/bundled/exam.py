@@ -55,18 +55,27 @@ def score(model: Any, tokenizer: Any, probes: Sequence[Probe], batch: int = 128)
 
 
 @torch.inference_mode()
-def part_losses(model: Any, tokenizer: Any, documents: Iterable[Document]) -> dict[str, float]:
-    """Mean loss in nats a token over the tokens of each part, one document a forward pass.
+def part_losses(model: Any, tokenizer: Any, documents: Iterable[Document], batch: int = 32) -> dict[str, float]:
+    """Mean loss in nats a token over the tokens of each part, one document a row.
 
     Documents are cut at the tokenizer's `model_max_length`.
     """
-    totals: dict[str, list[float]] = defaultdict(list)
+    encoded = []
     for document in documents:
-        encoded = tokenizer(document.text, return_offsets_mapping=True, truncation=True)
-        ids = torch.tensor([encoded["input_ids"]], device=model.device)
-        logits = model(input_ids=ids).logits[0, :-1]
-        losses = functional.cross_entropy(logits, ids[0, 1:], reduction="none").tolist()
-        parts = token_parts(document, encoded["offset_mapping"])[1:]
-        for part, loss in zip(parts, losses, strict=True):
-            totals[part].append(loss)
+        found = tokenizer(document.text, return_offsets_mapping=True, truncation=True)
+        encoded.append((found["input_ids"], token_parts(document, found["offset_mapping"])))
+    encoded.sort(key=lambda pair: len(pair[0]))
+    totals: dict[str, list[float]] = defaultdict(list)
+    for first in range(0, len(encoded), batch):
+        rows = encoded[first : first + batch]
+        ids = torch.full((len(rows), len(rows[-1][0])), tokenizer.pad_token_id)
+        for row, (tokens, _) in enumerate(rows):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+        ids = ids.to(model.device)
+        logits = model(input_ids=ids).logits[:, :-1].transpose(1, 2)
+        losses = functional.cross_entropy(logits, ids[:, 1:], reduction="none").tolist()
+        for (_, parts), row_losses in zip(rows, losses, strict=True):
+            # The first token is given; what follows a row's last part is padding.
+            for part, loss in zip(parts[1:], row_losses, strict=False):
+                totals[part].append(loss)
     return {part: sum(losses) / len(losses) for part, losses in sorted(totals.items())}
