@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from neuronscope.api import asgi
+
 TOKEN = "correct-horse"
 MANY = 100
 
@@ -75,6 +77,17 @@ def test_senders_that_stall_leave_the_server_answering(server: Any, sockets: lis
         sockets.append(connection)
     time.sleep(0.5)
     answers_within(server, 1.0)
+
+
+def test_a_body_that_never_comes_is_given_up(
+    server: Any, sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "BODY_SECONDS", 0.2)
+    connection = connect(server)
+    sockets.append(connection)
+    connection.sendall(request("/api/captures", "Content-Type: application/json\r\nContent-Length: 9\r\n", "POST"))
+    connection.settimeout(5)
+    assert b" 408 " in connection.recv(200)
 
 
 def test_a_reader_that_is_slow_gets_all_of_it(server: Any, big: str, sockets: list[socket.socket]) -> None:

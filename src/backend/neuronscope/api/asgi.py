@@ -87,6 +87,8 @@ class Buffered:
             await answer_json(send, refused.status, {"error": refused.to_dict()})
             return
         except TimeoutError:
+            error = {"code": "timeout", "message": "The body did not arrive in time.", "hint": "Send it again."}
+            await answer_json(send, 408, {"error": error})
             return
         if body is None:
             return
