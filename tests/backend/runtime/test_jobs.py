@@ -128,6 +128,23 @@ def test_too_many_waiting_are_refused(jobs: Jobs, monkeypatch: pytest.MonkeyPatc
         ended(jobs, job)
 
 
+def test_closing_cancels_and_waits_for_what_runs(jobs: Jobs) -> None:
+    tidied = threading.Event()
+
+    def work(handle: JobHandle) -> dict[str, Any]:
+        try:
+            return until_cancelled(handle)
+        finally:
+            time.sleep(0.1)
+            tidied.set()
+
+    job = jobs.start("index", "Index of a", work)
+    wait(lambda: jobs.get(job.job_id).state == "running")
+    jobs.close(5)
+    assert tidied.is_set()
+    assert jobs.get(job.job_id).state == "cancelled"
+
+
 @pytest.mark.parametrize("job_id", ["../x", "j_" + "0" * 26, "t_" + "0" * 26])
 def test_unknown_ids_are_not_found(jobs: Jobs, job_id: str) -> None:
     with pytest.raises(NotFound):

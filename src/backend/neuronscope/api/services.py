@@ -53,8 +53,6 @@ class Services:
         threading.Thread(target=self.warm, name="warm", daemon=True).start()
 
     def close(self) -> None:
-        """Stop the worker process and cancel what still runs."""
-        for job in self.jobs.list():
-            if job.state in ("queued", "running"):
-                self.jobs.cancel(job.job_id)
+        """Cancel what still runs, leave it a moment to tidy up, and stop the worker process."""
+        self.jobs.close(seconds=3)
         self.isolated.close()

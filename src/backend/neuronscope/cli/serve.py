@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -37,3 +39,6 @@ def command(
     if no_token:
         settings = Settings(host=host, model_dirs=settings.model_dirs, dev_origin=dev_origin, token=None)
     serve(settings, Workspace.default(), port=port, open_browser=not no_browser, say=click.echo)
+    # Everything is tidied up. A thread still inside torch would abort the process as the interpreter takes itself down.
+    sys.stdout.flush()
+    os._exit(0)

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -130,6 +131,14 @@ class Jobs:
             if job.state == "queued":
                 self._end(job, "cancelled")
         return job
+
+    def close(self, seconds: float) -> None:
+        """Cancel everything, and give it so long to tidy up after itself."""
+        for job in self.list():
+            self.cancel(job.job_id)
+        end = time.monotonic() + seconds
+        while any(job.state not in ENDED for job in self.list()) and time.monotonic() < end:
+            time.sleep(0.02)
 
     def _run(
         self, job: Job, handle: JobHandle, slot: threading.Semaphore, work: Callable[[JobHandle], dict[str, Any]]
