@@ -7,6 +7,10 @@ declare module "plotly.js" {
     height: number;
     scale?: number;
   }
-  const Plotly: { downloadImage(graph: HTMLElement, options: ImageOptions): Promise<string> };
+  interface FigureToDraw {
+    data: object[];
+    layout: object;
+  }
+  const Plotly: { downloadImage(figure: FigureToDraw, options: ImageOptions): Promise<string> };
   export default Plotly;
 }

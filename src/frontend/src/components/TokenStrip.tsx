@@ -1,4 +1,4 @@
-import { Fragment, type KeyboardEvent, useRef, useState } from "react";
+import { type KeyboardEvent, useRef, useState } from "react";
 import { chipColour, cssColour, inkOn } from "@/lib/colour";
 import { formatExact, formatValue } from "@/lib/format";
 import { showToken, spellToken } from "@/lib/tokens";
@@ -61,26 +61,23 @@ export function TokenStrip({
         const value = values[place] ?? 0;
         const ground = chipColour(special?.[place] ? 0 : value, reach, theme);
         return (
-          // Tokens repeat, and their order never changes.
-          // biome-ignore lint/suspicious/noArrayIndexKey: the position is the token's identity
-          <Fragment key={place}>
-            <button
-              type="button"
-              className={classes.valued}
-              style={{ background: cssColour(ground), color: inkOn(ground) }}
-              tabIndex={place === active ? 0 : -1}
-              aria-label={`${spellToken(token)}: ${formatExact(value)}`}
-              data-value={formatExact(value)}
-              data-peak={place === peak || undefined}
-              data-special={special?.[place] || undefined}
-              onFocus={() => setActive(place)}
-              onClick={(event) => onPick?.(token, event.currentTarget)}
-            >
-              {showToken(token)}
-              {showValues && <span className={classes.small}>{formatValue(value)}</span>}
-            </button>
-            {token.includes("\n") && <span className={classes.lineBreak} />}
-          </Fragment>
+          <button
+            // biome-ignore lint/suspicious/noArrayIndexKey: tokens repeat; the position is the token's identity
+            key={place}
+            type="button"
+            className={classes.valued}
+            style={{ background: cssColour(ground), color: inkOn(ground) }}
+            tabIndex={place === active ? 0 : -1}
+            aria-label={`${spellToken(token)}: ${formatExact(value)}`}
+            data-value={formatExact(value)}
+            data-peak={place === peak || undefined}
+            data-special={special?.[place] || undefined}
+            onFocus={() => setActive(place)}
+            onClick={(event) => onPick?.(token, event.currentTarget)}
+          >
+            {showToken(token)}
+            {showValues && <span className={classes.small}>{formatValue(value)}</span>}
+          </button>
         );
       })}
     </div>

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { formatAgo, formatBytes, formatCount, formatExact, formatPercent, formatValue } from "./format";
+import {
+  formatAgo,
+  formatBytes,
+  formatCount,
+  formatExact,
+  formatMark,
+  formatPercent,
+  formatValue,
+} from "./format";
 
 it.each([
   [0, "0 B"],
@@ -26,6 +34,14 @@ it.each([
   [123_456, "1.23e5"],
   [Number.NaN, "NaN"],
 ])("value %s → %s", (value, text) => expect(formatValue(value)).toBe(text));
+
+it.each([
+  [0, "0"],
+  [1.6495, "1.6"],
+  [-0.03213, "−0.032"],
+  [123.4, "120"],
+  [12_345, "1e4"],
+])("mark %s → %s", (value, text) => expect(formatMark(value)).toBe(text));
 
 it("keeps every digit where it must be exact", () => {
   expect(formatExact(0.6766752004623413)).toBe("0.6766752004623413");

@@ -30,6 +30,14 @@ export function formatValue(value: number): string {
   return text.replaceAll("-", "−").replace("e+", "e");
 }
 
+/** Two significant digits, for the marks of a scale. */
+export function formatMark(value: number): string {
+  const size = Math.abs(value);
+  if (size !== 0 && (size >= 1e4 || size < 1e-3))
+    return value.toExponential(0).replaceAll("-", "−").replace("e+", "e");
+  return String(Number(value.toPrecision(2))).replace("-", "−");
+}
+
 /** Every digit that the server sent. */
 export const formatExact = (value: number) => String(value);
 

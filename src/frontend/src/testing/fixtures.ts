@@ -219,6 +219,7 @@ export const everyday = {
     body: { models: [model(), model({ model_id: "local/other", source: "local", loaded: false })] },
   },
   "GET /api/jobs": { body: { jobs: [] } },
+  "GET /api/traces": { body: { traces: [] } },
   "GET /api/indexes": { body: { indexes: [] } },
   "GET /api/analyses": { body: { analyses } },
   "GET /api/models/card": { body: card },

@@ -17,11 +17,10 @@ export function useCapture() {
   });
 }
 
-export const useTraces = (enabled: boolean) =>
+export const useTraces = () =>
   useQuery({
     queryKey: ["traces"],
     queryFn: ({ signal }) => unwrap(client.GET("/api/traces", { signal })),
-    enabled,
   });
 
 export function useDeleteTrace() {

@@ -36,6 +36,20 @@ describe("without a trace", () => {
     expect(await screen.findByTestId("heatmap")).toBeVisible();
   });
 
+  it("offers the prompts that ran before, and deletes them", async () => {
+    const other = trace({ trace_id: "t_other", model_id: "local/other", text: "elsewhere" });
+    server.on("GET /api/traces", { body: { traces: [trace(), other] } });
+    server.on(`DELETE /api/traces/${TRACE_ID}`, { body: { deleted: TRACE_ID } });
+    renderAt("/", <ExploreView />);
+    const link = await screen.findByRole("link", { name: "23 +" });
+    expect(link.getAttribute("href")).toBe(`/?model=neuronscope/tiny&trace=${TRACE_ID}`);
+    expect(screen.queryByText("elsewhere")).toBeNull();
+    await expectAccessible(document.body);
+    server.on("GET /api/traces", { body: { traces: [other] } });
+    await userEvent.click(screen.getByRole("button", { name: "Delete the trace of 23 +" }));
+    await waitFor(() => expect(screen.queryByRole("link", { name: "23 +" })).toBeNull());
+  });
+
   it("shows why a prompt could not run", async () => {
     server.on(
       "POST /api/captures",

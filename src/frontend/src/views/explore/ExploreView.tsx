@@ -13,6 +13,7 @@ import { LayerStrip } from "./LayerStrip";
 import { NextTokens } from "./NextTokens";
 import { TABS, useOptions } from "./options";
 import { PromptPanel } from "./PromptPanel";
+import { RecentTraces } from "./RecentTraces";
 import { ScatterTab } from "./ScatterTab";
 import { StatsChart } from "./StatsChart";
 import { StatsPanel } from "./StatsPanel";
@@ -65,7 +66,10 @@ export default function ExploreView() {
           <Stack gap="sm">
             {head}
             <Tabs.Panel value={tab}>
-              <FirstSteps />
+              <Stack gap="sm">
+                <FirstSteps />
+                <RecentTraces />
+              </Stack>
             </Tabs.Panel>
           </Stack>
         )}

@@ -32,7 +32,8 @@ export function PromptPanel({ trace }: { trace: TraceDetail | null }) {
   useEffect(() => {
     if (!rerun || !loaded) return;
     setRerun(false);
-    run(prompt);
+    // The switch itself was a step of its own; Back then leads to the model before it.
+    run(prompt, { push: false });
   }, [rerun, loaded, prompt, run, setRerun]);
 
   return (

@@ -3,7 +3,7 @@
 import type { Heatmap } from "@/api/types";
 import { plotInk } from "@/components/plot/Figure";
 import { colourScale, type Theme } from "@/lib/colour";
-import { formatExact, formatValue } from "@/lib/format";
+import { formatExact, formatMark } from "@/lib/format";
 import { colourBarTicks, type Scaled } from "@/lib/heatmapScale";
 import { clipToken, showToken } from "@/lib/tokens";
 
@@ -11,10 +11,18 @@ import { clipToken, showToken } from "@/lib/tokens";
 const LEFT = 68;
 const RIGHT = 72;
 const TOP = 6;
-const BOTTOM = 74;
 
-export const heatmapHeight = ({ units }: Heatmap) =>
-  Math.max(280, Math.min(1100, units.length * 10.5)) + TOP + BOTTOM;
+const label = (text: string) => clipToken(text, 10);
+const slanted = ({ tokens }: Heatmap) => tokens.length > 14;
+
+/** Room for the tokens below, as long as the longest of them. */
+function bottom(heatmap: Heatmap): number {
+  const longest = Math.max(1, ...heatmap.tokens.map((token) => [...label(token.text)].length));
+  return slanted(heatmap) ? 16 + 6 * longest : 28;
+}
+
+export const heatmapHeight = (heatmap: Heatmap) =>
+  Math.max(280, Math.min(1100, heatmap.units.length * 10.5)) + TOP + bottom(heatmap);
 
 export function heatmapData(heatmap: Heatmap, scaled: Scaled, log: boolean, theme: Theme): object[] {
   const ticks = colourBarTicks(scaled, log);
@@ -47,7 +55,7 @@ export function heatmapData(heatmap: Heatmap, scaled: Scaled, log: boolean, them
         outlinewidth: 0,
         tickmode: "array",
         tickvals: ticks.at,
-        ticktext: ticks.labels.map(formatValue),
+        ticktext: ticks.labels.map(formatMark),
         tickfont: { size: 10 },
       },
     },
@@ -106,12 +114,12 @@ export function heatmapLayout(
       line: { color: ink.text, width: 2 },
     });
   return {
-    margin: { l: LEFT, r: RIGHT, t: TOP, b: BOTTOM },
+    margin: { l: LEFT, r: RIGHT, t: TOP, b: bottom(heatmap) },
     xaxis: {
       ...axis,
       tickvals: columns,
-      ticktext: columns.map((at) => escapeTags(clipToken(heatmap.tokens[at]?.text ?? "", 10))),
-      tickangle: heatmap.tokens.length > 14 ? -60 : 0,
+      ticktext: columns.map((at) => escapeTags(label(heatmap.tokens[at]?.text ?? ""))),
+      tickangle: slanted(heatmap) ? -60 : 0,
       range: [-0.5, heatmap.tokens.length - 0.5],
     },
     yaxis: {

@@ -11,7 +11,7 @@ export function useRun() {
   const { mutate, reset } = capture;
 
   const run = useCallback(
-    (prompt: string) => {
+    (prompt: string, how: { push: boolean } = { push: true }) => {
       if (prompt === "") return;
       aborter.current?.abort();
       const control = new AbortController();
@@ -22,10 +22,7 @@ export function useRun() {
           onSuccess: ({ trace_id, layers }) => {
             const asked = Number(new URLSearchParams(window.location.search).get("layer") ?? 0);
             const layer = layers.includes(asked) ? asked : (layers[0] ?? 0);
-            patch(
-              { trace: trace_id, model: modelId, layer, layoutJob: null, clusterJob: null },
-              { push: true },
-            );
+            patch({ trace: trace_id, model: modelId, layer, layoutJob: null, clusterJob: null }, how);
           },
         },
       );

@@ -1,13 +1,14 @@
 import { Stack, Text, Textarea } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useProbe } from "@/api/queries/neurons";
+import { useTrace } from "@/api/queries/traces";
 import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { TokenStrip } from "@/components/TokenStrip";
 import { formatExact, formatPercent } from "@/lib/format";
 import { showToken } from "@/lib/tokens";
-import { useModelId } from "@/state/address";
+import { useModelId, useParams } from "@/state/address";
 import { useSession } from "@/state/session";
 import { peakPlace, reachOf } from "./peaks";
 
@@ -23,6 +24,13 @@ interface TryTextProps {
 export function TryText({ layer, index, strongest, onPick }: TryTextProps) {
   const modelId = useModelId();
   const [text, setText] = useState(() => useSession.getState().prompt);
+  // After a reload the draft is gone, but the trace in the address still knows the prompt.
+  const trace = useTrace(useParams().get("trace"));
+  const recorded = trace.data?.text;
+  const touched = useRef(text !== "");
+  useEffect(() => {
+    if (recorded && !touched.current) setText(recorded);
+  }, [recorded]);
   const [settled] = useDebouncedValue(text, 350);
   const { mutate, data, error, isPending, reset } = useProbe();
 
@@ -43,7 +51,10 @@ export function TryText({ layer, index, strongest, onPick }: TryTextProps) {
           minRows={1}
           maxRows={5}
           value={text}
-          onChange={(event) => setText(event.currentTarget.value)}
+          onChange={(event) => {
+            touched.current = true;
+            setText(event.currentTarget.value);
+          }}
           styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" } }}
         />
         {error && (
