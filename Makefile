@@ -24,8 +24,8 @@ test: setup-dev page chromium ## Set up everything and run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 	cd $(PAGE) && npm test --silent && npm run size --silent
 
-test-full: setup-dev page chromium ## The same with the long random tests
-	NEURONSCOPE_TEST_FULL=1 $(BIN)/python -m pytest $(ARGS)
+test-full: setup-dev page chromium ## The same with 5,000 random requests
+	NEURONSCOPE_FUZZ_CASES=5000 $(BIN)/python -m pytest $(ARGS)
 
 lint: setup-dev $(PAGE)/node_modules/.installed ## Style and types, Python and TypeScript
 	$(BIN)/ruff check .

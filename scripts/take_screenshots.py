@@ -37,8 +37,9 @@ def take(page: Page, program_: Program) -> None:
     program_.post("/api/indexes", corpus="bundled", documents=600)
     page.reload()
     page.get_by_role("tab", name="Scatter").click()
-    page.get_by_label("Activations of").click()
-    page.get_by_role("option").last.click()
+    source = page.get_by_label("Activations of")
+    expect(source.locator("option")).to_have_count(2)  # this prompt, and the sample of the one index
+    source.select_option(index=1)
     page.get_by_role("button", name="Draw the scatter").click()
     expect(page.get_by_test_id("scatter")).to_be_visible(timeout=120_000)
     settle(page)

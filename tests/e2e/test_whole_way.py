@@ -23,6 +23,7 @@ def hover_middle(page: Page) -> tuple[str, int, float]:
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5, steps=4)
+    page.wait_for_timeout(500)  # the picture follows the pointer a few times a second
     readout = page.get_by_test_id("heatmap-readout")
     expect(readout).to_contain_text("mlp_act.")
     found = re.search(r"(mlp_act\.\d+:\d+) · token (\d+)", readout.inner_text())

@@ -65,8 +65,7 @@ class Engine:
         """
         wanted = {key: value for key, value in options.items() if value is not None}
         owner = self._owner(model_id or BUNDLED_ID, **wanted)
-        same = all(str(getattr(owner.loaded, key)) == str(value) for key, value in wanted.items())
-        if not same:
+        if not all(_is_as(owner.loaded, option, value) for option, value in wanted.items()):
             self.unload(owner.loaded.model_id)
             owner = self._owner(model_id or BUNDLED_ID, **wanted)
         return owner.loaded
@@ -140,6 +139,12 @@ class Engine:
             return False
         self.unload(min(idle, key=lambda owner: owner.last_used).loaded.model_id)
         return True
+
+
+def _is_as(loaded: LoadedModel, option: str, value: str) -> bool:
+    """Whether a loaded model already is what an option asks for; ``cuda`` means whichever card it is on."""
+    found = str(getattr(loaded, option))
+    return found == value or (option == "device" and found.partition(":")[0] == value)
 
 
 def release_memory() -> None:
