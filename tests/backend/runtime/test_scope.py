@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.families import tiny_model
-from support.tokenizers import save_tiny, tiny_tokenizer
 
 import neuronscope as ns
 from neuronscope.core.errors import NotFound
 from neuronscope.corpus.index import Index
+from support.families import tiny_model
+from support.tokenizers import save_tiny, tiny_tokenizer
 
 
 def test_load_capture_and_read_back(tmp_path: Path) -> None:
