@@ -8,7 +8,7 @@ import { parseAddress } from "@/lib/address";
 import { toCsv } from "@/lib/csv";
 import { downloadText, fileName } from "@/lib/download";
 import { usePatch } from "@/state/address";
-import { BY_LABELS, CLIPS, HEATMAP_BY, TOPS, useOptions } from "./options";
+import { BY_LABELS, CLIPS, DEFAULT_CLIP, HEATMAP_BY, TOPS, useOptions } from "./options";
 
 interface ToolsProps {
   heatmap: Heatmap | null;
@@ -56,7 +56,7 @@ export function HeatmapTools({ heatmap, trace, graph }: ToolsProps) {
       />
       <Popover position="bottom-end" shadow="md" withinPortal trapFocus>
         <Popover.Target>
-          <ActionIcon variant={log || clip < 100 ? "light" : "default"} size="md" aria-label="Colour scale">
+          <ActionIcon variant={log || String(clip) !== DEFAULT_CLIP ? "light" : "default"} size="md" aria-label="Colour scale">
             <IconAdjustments size={16} />
           </ActionIcon>
         </Popover.Target>
@@ -77,7 +77,7 @@ export function HeatmapTools({ heatmap, trace, graph }: ToolsProps) {
                 label: name === "100" ? "the largest value" : `percentile ${name}`,
               }))}
               onChange={(event) =>
-                patch({ clip: event.currentTarget.value === "100" ? null : event.currentTarget.value })
+                patch({ clip: event.currentTarget.value === DEFAULT_CLIP ? null : event.currentTarget.value })
               }
             />
           </Stack>

@@ -18,7 +18,7 @@ describe("the options", () => {
       by: "max",
       strip: "mean_abs",
       log: false,
-      clip: 100,
+      clip: 99,
     });
   });
   it("come from the address, and nonsense does not", () => {
@@ -40,7 +40,7 @@ describe("the options", () => {
       layer: 0,
       top: 2000,
       by: "max",
-      clip: 100,
+      clip: 99,
       point: "mlp_act",
     });
   });

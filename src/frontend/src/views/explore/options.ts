@@ -10,6 +10,8 @@ export const HEATMAP_BY: readonly HeatmapBy[] = ["max", "variance", "mean_abs"];
 export const STRIP_BY: readonly LayersBy[] = ["mean_abs", "max", "l2"];
 export const TOPS = [20, 50, 100, 200, 500] as const;
 export const CLIPS = ["100", "99.5", "99", "95"] as const;
+/** One outlier would leave all else dark; so the colour is full at the 99th percentile unless one asks otherwise. */
+export const DEFAULT_CLIP = "99";
 
 export const BY_LABELS: Record<HeatmapBy | LayersBy, string> = {
   max: "max",
@@ -41,7 +43,7 @@ export function readOptions(params: URLSearchParams): ExploreOptions {
     by: readChoice(params, "by", HEATMAP_BY, "max"),
     strip: readChoice(params, "strip", STRIP_BY, "mean_abs"),
     log: readFlag(params, "log"),
-    clip: Number(readChoice(params, "clip", CLIPS, "100")),
+    clip: Number(readChoice(params, "clip", CLIPS, DEFAULT_CLIP)),
   };
 }
 
