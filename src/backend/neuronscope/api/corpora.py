@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 SUFFIXES = {"text": ".txt", "jsonl": ".jsonl"}
 PREFIX = "local/"
 BUNDLED = "bundled"
-BUNDLED_DOCUMENTS = 2000
 
 
 def entries(workspace: Workspace) -> CorpusList:
@@ -62,7 +61,7 @@ def open_corpus(workspace: Workspace, corpus: str, documents: int | None) -> Cor
     from neuronscope.corpus.readers import bundled, read_file
 
     if corpus == BUNDLED:
-        return bundled(documents or BUNDLED_DOCUMENTS)
+        return bundled(documents)
     # The name is compared with what is there, never made into a path.
     for path in sorted(workspace.corpora.iterdir()):
         if path.suffix in SUFFIXES.values() and PREFIX + path.stem == corpus:

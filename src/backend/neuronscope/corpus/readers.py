@@ -16,6 +16,8 @@ from pathlib import Path
 from neuronscope.core.errors import BadRequest, NotFound
 from neuronscope.models.bundled.corpus import Span
 
+BUNDLED_DOCUMENTS = 2000
+"""Documents of the bundled corpus where nobody says how many."""
 BUNDLED_SEED = 2024
 """Seed of the bundled corpus as indexes read it: other documents than those the model was trained on."""
 
@@ -109,12 +111,17 @@ def from_texts(texts: Iterable[str], name: str = "texts") -> Corpus:
     return Corpus(name, lambda: (Document(ordinal, text) for ordinal, text in enumerate(kept)))
 
 
-def bundled(documents: int = 2000, seed: int = BUNDLED_SEED) -> Corpus:
-    """The corpus that the bundled model was trained on, regenerated, each character labelled with its part."""
+def bundled(documents: int | None = None, seed: int = BUNDLED_SEED) -> Corpus:
+    """The corpus that the bundled model was trained on, regenerated, each character labelled with its part.
+
+    ``documents`` are :data:`BUNDLED_DOCUMENTS` where it is ``None``.
+    """
     from neuronscope.models.bundled.corpus import PARTS, generate
 
+    count = BUNDLED_DOCUMENTS if documents is None else documents
+
     def read() -> Iterator[Document]:
-        for ordinal, made in enumerate(generate(seed, documents)):
+        for ordinal, made in enumerate(generate(seed, count)):
             yield Document(ordinal, made.text, made.spans)
 
     return Corpus("bundled", read, PARTS)

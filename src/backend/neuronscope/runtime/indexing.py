@@ -14,8 +14,6 @@ from neuronscope.corpus.readers import Corpus, bundled, read_file
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.runtime.workspace import Workspace
 
-BUNDLED_DOCUMENTS = 2000
-
 
 def open_corpus(ref: str | Path, documents: int | None = None) -> Corpus:
     """``"bundled"``, or a text or JSON Lines file, cut after so many documents.
@@ -23,7 +21,7 @@ def open_corpus(ref: str | Path, documents: int | None = None) -> Corpus:
     Raises :class:`NotFound` for a missing file; broken content is a :class:`BadRequest` when it is read.
     """
     if str(ref) == "bundled":
-        return bundled(documents or BUNDLED_DOCUMENTS)
+        return bundled(documents)
     return read_file(Path(ref).expanduser()).first(documents)
 
 
