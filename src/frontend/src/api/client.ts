@@ -24,16 +24,18 @@ interface Answered<Data> {
   response: Response;
 }
 
-const unreachable: Middleware = {
-  onError: ({ error }) => {
-    if (error instanceof DOMException && error.name === "AbortError") return error;
-    return new ApiError(
-      0,
-      "unreachable",
-      "The server does not answer.",
-      "Check that NeuronScope is still running in its terminal, then try again.",
-    );
-  },
+const unreachable = () =>
+  new ApiError(
+    0,
+    "unreachable",
+    "The server does not answer.",
+    "Check that NeuronScope is still running in its terminal, then try again.",
+  );
+
+const noAnswer: Middleware = {
+  // The page's own cancel is no failure of the server, and goes on as it is.
+  onError: ({ error }) =>
+    error instanceof DOMException && error.name === "AbortError" ? undefined : unreachable(),
 };
 
 export const client = createClient<paths>({
@@ -42,7 +44,7 @@ export const client = createClient<paths>({
   // Looked up on each call, so that a test can put its own in place.
   fetch: (request) => globalThis.fetch(request),
 });
-client.use(unreachable);
+client.use(noAnswer);
 
 function describe(error: unknown): { code?: unknown; message?: unknown; hint?: unknown } {
   if (typeof error !== "object" || error === null || !("error" in error)) return {};
@@ -55,11 +57,15 @@ export async function unwrap<Data>(call: Promise<Answered<Data>>): Promise<Data>
   if (response.ok && data !== undefined) return data;
   const { code, message, hint } = describe(error);
   // Between a restarting server and the page stands the dev proxy, which answers 502 or an empty 500.
-  const gone =
-    response.status === 502 || response.status === 504 || (response.status === 500 && message === undefined);
+  if (
+    response.status === 502 ||
+    response.status === 504 ||
+    (response.status === 500 && message === undefined)
+  )
+    throw unreachable();
   throw new ApiError(
-    gone ? 0 : response.status,
-    typeof code === "string" ? code : gone ? "unreachable" : "unexpected",
+    response.status,
+    typeof code === "string" ? code : "unexpected",
     typeof message === "string" ? message : `The server answered with status ${response.status}.`,
     typeof hint === "string" ? hint : "Try again; if it stays so, look at the program's terminal.",
   );

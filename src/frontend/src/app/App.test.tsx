@@ -141,6 +141,27 @@ describe("loading a model", () => {
   });
 });
 
+it("says why the server refuses to load a model", async () => {
+  server.on(
+    "POST /api/models/load",
+    failure(409, "insufficient_memory", "It needs 9 GB; 4 GB are free.", "Unload one."),
+  );
+  renderAt(
+    "/",
+    <>
+      <ModelSelect />
+      <ModelLoading />
+    </>,
+  );
+  await userEvent.click(await screen.findByLabelText("Model"));
+  await userEvent.click(await screen.findByRole("option", { name: /local\/other/ }));
+  expect(await screen.findByRole("alert")).toHaveTextContent(
+    /local\/other could not be loaded.*9 GB.*Unload one/,
+  );
+  await userEvent.click(screen.getByRole("button", { name: "Dismiss" }));
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
 it("shows the model's card, refusals with their reasons", async () => {
   renderAt("/", <ModelCardModal modelId="neuronscope/tiny" opened onClose={vi.fn()} />);
   const dialog = await screen.findByRole("dialog", { name: /Model statistics/ });

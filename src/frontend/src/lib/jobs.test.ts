@@ -18,7 +18,7 @@ it("says how far it is", () => {
   expect(fraction(job({ state: "done", progress: { done: 0, total: null, unit: "" } }))).toBe(1);
   expect(progressText(job())).toBe("250 of 1,000 documents");
   expect(progressText(job({ state: "queued" }))).toBe("waiting for its turn");
-  expect(progressText(job({ progress: { done: 0, total: null, unit: "" } }))).toBe("starting");
+  expect(progressText(job({ progress: { done: 0, total: null, unit: "" } }))).toBe("working");
 });
 
 it("knows a model's name from one that it begins", () => {

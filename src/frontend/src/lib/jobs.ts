@@ -20,7 +20,7 @@ export function progressText(job: Pick<Job, "progress" | "state">): string {
   const { done, total, unit } = job.progress;
   const show = (value: number) => Math.round(value).toLocaleString("en-US");
   if (total) return `${show(done)} of ${show(total)} ${unit}`.trim();
-  return done > 0 ? `${show(done)} ${unit}`.trim() : "starting";
+  return done > 0 ? `${show(done)} ${unit}`.trim() : "working";
 }
 
 /** Milliseconds to the next look, or false when nothing will change any more. */

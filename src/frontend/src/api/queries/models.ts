@@ -21,9 +21,13 @@ export const useModelCard = (modelId: string, enabled: boolean) =>
     staleTime: 300_000,
   });
 
+/** Under this key the shell finds what became of a wish to load, whoever had it. */
+export const LOAD_KEY = ["load-model"];
+
 export function useLoadModel() {
   const queries = useQueryClient();
   return useMutation({
+    mutationKey: LOAD_KEY,
     mutationFn: (body: LoadRequest) => unwrap(client.POST("/api/models/load", { body })),
     onSettled: () => queries.invalidateQueries({ queryKey: ["jobs"] }),
   });

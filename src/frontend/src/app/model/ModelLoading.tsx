@@ -1,36 +1,34 @@
 import { Alert, Button, Group, Paper, Text } from "@mantine/core";
-import { useQueryClient } from "@tanstack/react-query";
-import { useCallback, useState } from "react";
+import { useMutationState, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useState } from "react";
+import { ApiError } from "@/api/client";
 import { useJob, useJobs } from "@/api/queries/jobs";
-import { useLoadModel, useModels } from "@/api/queries/models";
-import type { Job } from "@/api/types";
+import { LOAD_KEY, useLoadModel, useModels } from "@/api/queries/models";
+import type { Job, LoadRequest } from "@/api/types";
 import { JobProgress } from "@/components/JobProgress";
-import { ErrorNote } from "@/components/Notice";
 import { isActive, names } from "@/lib/jobs";
 import { useModelId } from "@/state/address";
 
-/** Under the top bar: the model of the page as it loads, why it could not, or that it is not loaded. */
+/** Under the top bar: the model of the page as it loads, or why it could not. */
 export function ModelLoading() {
   const modelId = useModelId();
   const queries = useQueryClient();
   const models = useModels();
   const jobs = useJobs();
-  const load = useLoadModel();
-  const [dismissed, setDismissed] = useState<string | null>(null);
   const newest = jobs.data?.jobs.find((job) => job.kind === "load" && names(job, modelId));
-  const watched = newest && (isActive(newest) || newest.state === "failed") ? newest.job_id : null;
-  const finish = useCallback(
-    (_job: Job) => {
-      queries.invalidateQueries({ queryKey: ["models"] });
-      queries.invalidateQueries({ queryKey: ["jobs"] });
-      queries.invalidateQueries({ queryKey: ["system"] });
-    },
-    [queries],
-  );
-  const { data: job } = useJob(watched, finish);
-  const entry = models.data?.models.find((one) => one.model_id === modelId);
+  const refused = useRefusal(modelId);
 
-  if (entry?.loaded) return null;
+  const refresh = useCallback(() => {
+    for (const key of ["models", "jobs", "system"]) queries.invalidateQueries({ queryKey: [key] });
+  }, [queries]);
+  const { data: job } = useJob(newest && isActive(newest) ? newest.job_id : null, refresh);
+  // A small model is there before its job was ever seen at work.
+  const [ended, endedState] = [newest?.job_id, newest?.state];
+  useEffect(() => {
+    if (ended && endedState === "done") queries.invalidateQueries({ queryKey: ["models"] });
+  }, [ended, endedState, queries]);
+
+  if (models.data?.models.find((one) => one.model_id === modelId)?.loaded) return null;
   if (job && isActive(job))
     return (
       <Paper
@@ -45,29 +43,67 @@ export function ModelLoading() {
         <JobProgress job={job} />
       </Paper>
     );
-  if (job?.state === "failed" && dismissed !== job.job_id)
+  if (refused)
+    return <Failure id={refused.message} modelId={modelId} message={refused.message} hint={refused.hint} />;
+  if (newest && failedJustNow(newest))
     return (
-      <Alert
-        color="red"
-        variant="light"
-        mb="sm"
-        title={`${modelId} could not be loaded`}
-        withCloseButton
-        closeButtonLabel="Dismiss"
-        onClose={() => setDismissed(job.job_id)}
-      >
-        <Text size="sm">{job.error?.message}</Text>
-        <Text size="sm" c="dimmed">
-          {job.error?.hint}
-        </Text>
-        <Group mt="xs">
-          <Button size="compact-sm" variant="default" onClick={() => load.mutate({ model_id: modelId })}>
-            Try again
-          </Button>
-        </Group>
-      </Alert>
+      <Failure
+        id={newest.job_id}
+        modelId={modelId}
+        message={newest.error?.message}
+        hint={newest.error?.hint}
+      />
     );
-  if (load.error)
-    return <ErrorNote error={load.error} onRetry={() => load.mutate({ model_id: modelId })} compact />;
   return null;
+}
+
+/** The server's answer to the last wish to load the model, where it was no. */
+function useRefusal(modelId: string): ApiError | null {
+  const attempts = useMutationState({
+    filters: { mutationKey: LOAD_KEY },
+    select: ({ state }) => ({ asked: state.variables as LoadRequest | undefined, error: state.error }),
+  });
+  const last = attempts.findLast(({ asked }) => asked?.model_id === modelId);
+  return last?.error instanceof ApiError ? last.error : null;
+}
+
+/* What failed before the page was opened is old news; the list of jobs still tells it. */
+const failedJustNow = ({ state, finished_at }: Job) =>
+  state === "failed" && (finished_at === null || Date.parse(finished_at) >= performance.timeOrigin);
+
+interface FailureProps {
+  id: string;
+  modelId: string;
+  message: string | undefined;
+  hint: string | undefined;
+}
+
+function Failure({ id, modelId, message, hint }: FailureProps) {
+  const load = useLoadModel();
+  const [dismissed, setDismissed] = useState<string | null>(null);
+  if (dismissed === id) return null;
+  return (
+    <Alert
+      color="red"
+      variant="light"
+      mb="sm"
+      title={`${modelId} could not be loaded`}
+      withCloseButton
+      closeButtonLabel="Dismiss"
+      onClose={() => setDismissed(id)}
+    >
+      <Text size="sm">{message}</Text>
+      <Text size="sm">{hint}</Text>
+      <Group mt="xs">
+        <Button
+          size="compact-sm"
+          variant="default"
+          loading={load.isPending}
+          onClick={() => load.mutate({ model_id: modelId })}
+        >
+          Try again
+        </Button>
+      </Group>
+    </Alert>
+  );
 }

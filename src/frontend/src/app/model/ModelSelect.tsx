@@ -33,7 +33,7 @@ export function ModelSelect() {
   const models = useModels();
   const unload = useUnloadModel();
   const setRerun = useSession((session) => session.setRerun);
-  const { choose } = useChooseModel();
+  const choose = useChooseModel();
   const [search, setSearch] = useState("");
   const combobox = useCombobox({
     onDropdownOpen: () => {

@@ -19,10 +19,9 @@ const CLEARED = {
 export function useChooseModel() {
   const current = useModelId();
   const patch = usePatch();
-  const load = useLoadModel();
   const { setRerun, clearSelection } = useSession();
-  const { mutate } = load;
-  const choose = useCallback(
+  const { mutate } = useLoadModel();
+  return useCallback(
     (modelId: string, entry: ModelEntry | undefined) => {
       if (modelId !== current) {
         patch({ ...CLEARED, model: modelId }, { push: true });
@@ -33,5 +32,4 @@ export function useChooseModel() {
     },
     [current, patch, mutate, setRerun, clearSelection],
   );
-  return { choose, error: load.error, reset: load.reset };
 }

@@ -11,7 +11,7 @@ export function FirstSteps() {
   const { run, running } = useRun();
   const setPrompt = useSession((session) => session.setPrompt);
   return (
-    <Panel title="No prompt has run yet">
+    <Panel title="Start here">
       <EmptyState
         icon={<IconGridDots size={24} />}
         title="See neurons light up, token by token"

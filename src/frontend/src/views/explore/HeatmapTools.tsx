@@ -56,7 +56,11 @@ export function HeatmapTools({ heatmap, trace, graph }: ToolsProps) {
       />
       <Popover position="bottom-end" shadow="md" withinPortal trapFocus>
         <Popover.Target>
-          <ActionIcon variant={log || String(clip) !== DEFAULT_CLIP ? "light" : "default"} size="md" aria-label="Colour scale">
+          <ActionIcon
+            variant={log || String(clip) !== DEFAULT_CLIP ? "light" : "default"}
+            size="md"
+            aria-label="Colour scale"
+          >
             <IconAdjustments size={16} />
           </ActionIcon>
         </Popover.Target>

@@ -43,6 +43,7 @@ export function RecentTraces() {
               <ActionIcon
                 variant="subtle"
                 color="gray"
+                c="dimmed"
                 size="sm"
                 aria-label={`Delete the trace of ${text.slice(0, 40)}`}
                 loading={remove.isPending && remove.variables === trace_id}

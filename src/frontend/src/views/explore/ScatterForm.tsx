@@ -1,4 +1,4 @@
-import { Button, NativeSelect, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
+import { Button, Group, NativeSelect, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { ParameterForm } from "@/components/ParameterForm";
@@ -45,9 +45,12 @@ export function ScatterForm({ form }: { form: ReturnType<typeof useScatterForm> 
               ]}
               onChange={(event) => patch({ colour: event.currentTarget.value })}
             />
+          </SimpleGrid>
+          <Group gap="xs" wrap="nowrap">
             <NativeSelect
               size="xs"
               label="Activations of"
+              flex={1.5}
               value={source ?? ""}
               data={sources.length > 0 ? sources : [{ value: "", label: "nothing yet" }]}
               onChange={(event) => patch({ source: event.currentTarget.value })}
@@ -55,6 +58,7 @@ export function ScatterForm({ form }: { form: ReturnType<typeof useScatterForm> 
             <NativeSelect
               size="xs"
               label="Layers"
+              flex={1}
               value={allLayers ? "all" : "layer"}
               data={[
                 { value: "all", label: "all" },
@@ -62,7 +66,7 @@ export function ScatterForm({ form }: { form: ReturnType<typeof useScatterForm> 
               ]}
               onChange={(event) => patch({ scope: event.currentTarget.value === "layer" ? "layer" : null })}
             />
-          </SimpleGrid>
+          </Group>
           <ParameterForm
             parameters={parameters}
             values={values}
