@@ -60,7 +60,7 @@ def test_help_is_there_at_once_and_names_every_command() -> None:
         begin = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         times.append(time.perf_counter() - begin)
-    assert min(times) <= 0.5
+    assert min(times) <= 2, "S8 asks for 0.5 s and is measured in benchmarks/; here it must only not import torch"
     for name in COMMANDS:
         assert name in done.stdout
 
