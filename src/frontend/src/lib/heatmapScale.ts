@@ -13,6 +13,8 @@ export interface Scaled {
   signed: boolean;
   /** Reach in activations, before the logarithm. */
   reach: number;
+  /** Whether some values lie beyond the reach, special tokens aside. */
+  clipped: boolean;
 }
 
 export function percentile(sorted: readonly number[], percent: number): number {
@@ -50,7 +52,14 @@ export function scaleValues(
   const knee = reach / 100;
   const draw = (value: number) => (options.log ? symlog(value, knee) : value);
   const top = draw(reach);
-  return { z: values.map((row) => row.map(draw)), min: signed ? -top : 0, max: top, signed, reach };
+  return {
+    z: values.map((row) => row.map(draw)),
+    min: signed ? -top : 0,
+    max: top,
+    signed,
+    reach,
+    clipped: (kept.at(-1) ?? 0) > reach,
+  };
 }
 
 /** Marks for the colour bar in activations, placed where the (possibly logarithmic) scale puts them. */

@@ -75,6 +75,11 @@ describe("the heatmap's figure", () => {
     expect(heatmapLayout(heatmap, "dark", null).shapes).toHaveLength(1);
     expect(heatmapLayout(heatmap, "dark", { row: 0, token: 1 }).shapes).toHaveLength(2);
   });
+  it("says at the ends of its scale that values lie beyond", () => {
+    const clipped = { ...scaled, clipped: true };
+    expect(JSON.stringify(heatmapData(heatmap, clipped, false, "dark"))).toContain("≥ 2");
+    expect(JSON.stringify(heatmapData(heatmap, scaled, false, "dark"))).not.toContain("≥");
+  });
   it("shows a token that looks like markup as text", () => {
     expect(escapeTags("<b>&")).toBe("&lt;b&gt;&amp;");
     const data = JSON.stringify(heatmapData(heatmap, scaled, false, "dark"));

@@ -55,11 +55,17 @@ export function heatmapData(heatmap: Heatmap, scaled: Scaled, log: boolean, them
         outlinewidth: 0,
         tickmode: "array",
         tickvals: ticks.at,
-        ticktext: ticks.labels.map(formatMark),
+        ticktext: ticks.labels.map((mark) => beyond(mark, scaled) + formatMark(mark)),
         tickfont: { size: 10 },
       },
     },
   ];
+}
+
+/** The sign before the end of a scale that some values pass. */
+function beyond(mark: number, { clipped, reach }: Scaled): string {
+  if (!clipped || Math.abs(mark) !== reach) return "";
+  return mark > 0 ? "≥ " : "≤ ";
 }
 
 export const escapeTags = (text: string) =>
