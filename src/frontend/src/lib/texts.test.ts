@@ -5,6 +5,7 @@ import { fileName } from "./download";
 import { readKey } from "./key";
 import { parseInline, parseMarkdown } from "./markdown";
 import { filterModels, looksLikeHubId } from "./models";
+import { promptOf } from "./prompt";
 
 describe("CSV", () => {
   it("quotes what needs it", () => {
@@ -23,6 +24,16 @@ describe("CSV", () => {
 
 it("makes file names that every system takes", () => {
   expect(fileName("heatmap", "mlp_act.3:42", "../x")).toBe("heatmap-mlp_act.3-42-..-x");
+});
+
+describe("a trace's prompt", () => {
+  const token = (text: string, special = false) => ({ id: 0, text, special });
+  it.each([
+    ["ab", [token("<s>", true), token("ab"), token(" cd")], "ab cd"],
+    ["ab", [token(" ab"), token(" cd")], "ab cd"],
+    ["Ab", [token("ab"), token(" cd")], "Ab"],
+    ["", [], ""],
+  ])("from %j and %j is %j", (text, tokens, prompt) => expect(promptOf({ text, tokens })).toBe(prompt));
 });
 
 describe("the key", () => {

@@ -121,6 +121,14 @@ describe("with a trace", () => {
     expect(await screen.findByTestId("heatmap")).toBeVisible();
   });
 
+  it("says so when it is gone, and offers a start", async () => {
+    server.on(`GET /api/traces/${TRACE_ID}`, failure(404, "not_found", "There is no such trace."));
+    renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+    expect(await screen.findByRole("alert")).toHaveTextContent("There is no such trace.");
+    expect(screen.getByText(/See neurons light up/)).toBeVisible();
+    expect(screen.getAllByRole("alert")).toHaveLength(1);
+  });
+
   it("says so when it belongs to another model", async () => {
     server.on(`GET /api/traces/${TRACE_ID}`, { body: trace({ model_id: "local/other" }) });
     renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);

@@ -27,13 +27,16 @@ const TAB_LABELS = {
 };
 
 export default function ExploreView() {
-  const { tab, traceId } = useOptions();
+  const options = useOptions();
+  const { tab } = options;
   const patch = usePatch();
-  const trace = useTrace(traceId);
+  const trace = useTrace(options.traceId);
+  // A trace that is gone leaves the page as if none had been named, but for a word about it.
+  const traceId = trace.error ? null : options.traceId;
   const detail = trace.data ?? null;
   const head = (
     <>
-      {traceId && !trace.error && tab !== "scatter" && <LayerStrip traceId={traceId} />}
+      {traceId && tab !== "scatter" && <LayerStrip traceId={traceId} />}
       <Tabs.List aria-label="Pictures of the activations">
         {TABS.map((name) => {
           const { label, icon: Icon } = TAB_LABELS[name];

@@ -5,6 +5,7 @@ import { useModels } from "@/api/queries/models";
 import type { TraceDetail } from "@/api/types";
 import { Busy } from "@/components/Busy";
 import { ErrorNote } from "@/components/Notice";
+import { promptOf } from "@/lib/prompt";
 import { SAMPLES } from "@/lib/samples";
 import { useModelId } from "@/state/address";
 import { useSession } from "@/state/session";
@@ -23,7 +24,7 @@ export function PromptPanel({ trace }: { trace: TraceDetail | null }) {
   useEffect(() => {
     if (trace && shown.current !== trace.trace_id) {
       shown.current = trace.trace_id;
-      if (useSession.getState().prompt === "") setPrompt(trace.text);
+      if (useSession.getState().prompt === "") setPrompt(promptOf(trace));
     }
   }, [trace, setPrompt]);
 

@@ -7,6 +7,7 @@ import { JobProgress } from "@/components/JobProgress";
 import { EmptyState, ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { parseUnit } from "@/lib/address";
+import { formatValue } from "@/lib/format";
 import { isActive } from "@/lib/jobs";
 import { joinPoints, type Point, readClusters, readLayout } from "@/lib/scatter";
 import { Columns } from "./Columns";
@@ -61,7 +62,7 @@ export function ScatterTab({ head, trace, aside }: ScatterTabProps) {
     >
       <Panel
         title="Neurons by likeness"
-        about={points ? `${points.length} units; drag a lasso to choose some` : undefined}
+        about={points && placed ? describe(points.length, placed.divergence) : undefined}
         flush
       >
         <Stack gap="sm" px="sm">
@@ -85,3 +86,6 @@ export function ScatterTab({ head, trace, aside }: ScatterTabProps) {
     </Columns>
   );
 }
+
+const describe = (count: number, divergence: number | null) =>
+  `${count} units${divergence === null ? "" : ` · divergence ${formatValue(divergence)}`}; drag a lasso to choose some`;

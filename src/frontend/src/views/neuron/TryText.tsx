@@ -7,6 +7,7 @@ import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { TokenStrip } from "@/components/TokenStrip";
 import { formatExact, formatPercent } from "@/lib/format";
+import { promptOf } from "@/lib/prompt";
 import { showToken } from "@/lib/tokens";
 import { useModelId, useParams } from "@/state/address";
 import { useSession } from "@/state/session";
@@ -26,7 +27,7 @@ export function TryText({ layer, index, strongest, onPick }: TryTextProps) {
   const [text, setText] = useState(() => useSession.getState().prompt);
   // After a reload the draft is gone, but the trace in the address still knows the prompt.
   const trace = useTrace(useParams().get("trace"));
-  const recorded = trace.data?.text;
+  const recorded = trace.data && promptOf(trace.data);
   const touched = useRef(text !== "");
   useEffect(() => {
     if (recorded && !touched.current) setText(recorded);

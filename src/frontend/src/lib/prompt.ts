@@ -1,0 +1,12 @@
+import type { TraceDetail } from "@/api/types";
+
+/** The whole prompt of a trace. Its `text` is cut after 200 characters; the tokens have the rest. */
+export function promptOf({ text, tokens }: Pick<TraceDetail, "text" | "tokens">): string {
+  const joined = tokens
+    .filter((token) => !token.special)
+    .map((token) => token.text)
+    .join("");
+  // Some tokenizers put a space before the first word; others change the text, and then the start must do.
+  const start = joined.indexOf(text);
+  return start === 0 || start === 1 ? joined.slice(start) : text;
+}
