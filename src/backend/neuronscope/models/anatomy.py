@@ -99,7 +99,8 @@ def inspect_model(model: PreTrainedModel) -> Anatomy:
     parent, block_list = find_block_list(model)
     d_model = int(getattr(config, "hidden_size"))  # noqa: B009  # a config's attributes are not typed
     heads = int(getattr(config, "num_attention_heads", 0) or 0)
-    kv_heads = int(getattr(config, "num_key_value_heads", None) or heads)
+    shared = 1 if getattr(config, "multi_query", False) else heads
+    kv_heads = int(getattr(config, "num_key_value_heads", None) or shared)
     head_dim = int(getattr(config, "head_dim", None) or (d_model // heads if heads else 0))
     final_norm = find_final_norm(parent)
     blocks = [find_block(module, d_model, heads * head_dim) for module in block_list]

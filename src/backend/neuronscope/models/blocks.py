@@ -18,6 +18,7 @@ Place = tuple[nn.Module, Side, Callable[[Tensor], Tensor]]
 NO_ATTENTION = "this block has no attention"
 PARALLEL = "attention and MLP run in parallel in this family, so there is no stream between them"
 NORMALISED = "this family normalises the sum, so no tensor is simply added to the stream"
+UNPROVED = "queries, keys and values share one projection here, and its layout could not be proved by a forward pass"
 EXPERTS = "this block is a mixture of experts, and transformers keeps experts as fused 3-D parameters without a module between"
 
 
@@ -59,17 +60,18 @@ def _attention(found: BlockSites, block: Block, seen: Recording, heads: int, kv_
     for name, module, count in (("q", block.q, heads), ("k", block.k, kv_heads), ("v", block.v, kv_heads)):
         if module is not None:
             found.put(name, module, "output", _split_heads(count))
-    if block.qkv is not None and block.qkv in seen.outputs:
+    fused_width = (heads + 2 * kv_heads) * head_dim
+    fused = seen.outputs.get(block.qkv) if block.qkv is not None else None
+    if block.qkv is not None and call is not None and fused is not None and fused.shape[-1] == fused_width > 0:
         for takes in _fused_layouts(heads, kv_heads, head_dim):
             # Values reach the kernel as projected, queries and keys only after norms and rotary embedding.
-            value = takes["v"](seen.outputs[block.qkv]).transpose(1, 2)
-            if call is None or same(value, call.value):
+            if same(takes["v"](fused).transpose(1, 2), call.value):
                 for name, take in takes.items():
                     found.put(name, block.qkv, "output", take)
                 break
     for name in "qkv":
         if name not in found.places:
-            found.refuse(name, "its projection was not found by inspection")
+            found.refuse(name, UNPROVED if block.qkv is not None else "its projection was not found by inspection")
     if call is not None:
         found.put("attn_weights", next(m for m in seen.attention if m in inside), "attention")
     else:
