@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { useSession } from "@/state/session";
 import { everyday, index, job, model } from "@/testing/fixtures";
 import { expectAccessible, renderAt } from "@/testing/render";
-import { type FakeServer, failure, fakeServer } from "@/testing/server";
+import { type FakeServer, failure, fakeServer, never } from "@/testing/server";
 import { GoneBanner } from "./GoneBanner";
 import { JobsMenu } from "./JobsMenu";
 import { resultHref } from "./jobResult";
@@ -103,6 +103,14 @@ describe("the model selector", () => {
     await userEvent.type(screen.getByLabelText("Search models"), "not there");
     expect(await screen.findByText(/No model of that name/)).toBeVisible();
     await expectAccessible(document.body);
+  });
+
+  it("offers nothing to load before it knows what is there", async () => {
+    server.on("GET /api/models", never);
+    renderAt("/", <ModelSelect />);
+    await open();
+    await userEvent.type(screen.getByLabelText("Search models"), "neuronscope/tiny");
+    expect(screen.queryByRole("option")).toBeNull();
   });
 
   it("unloads", async () => {

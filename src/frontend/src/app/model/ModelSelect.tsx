@@ -50,7 +50,9 @@ export function ModelSelect() {
   const current = entries.find((one) => one.model_id === modelId);
   const shown = filterModels(entries, search);
   const typed = search.trim();
-  const offerTyped = looksLikeHubId(typed) && !entries.some((one) => one.model_id === typed);
+  // Not before the list is there: what is typed may well stand in it.
+  const offerTyped =
+    models.data !== undefined && looksLikeHubId(typed) && !entries.some((one) => one.model_id === typed);
 
   return (
     <Group gap={4} wrap="nowrap" style={{ minWidth: 0 }}>
