@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from support.process import Program, program
 from support.tokenizers import save_tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "src" / "backend" / "neuronscope" / "web" / "index.html"
+# A first prompt waits for torch, which a busy machine takes its time to import.
+expect.set_options(timeout=20_000)
 # A closed network refuses what the browser would ask in the background, many at a time.
 QUIET = (
     "--no-sandbox",
@@ -50,7 +52,7 @@ def page(browser: Browser, running: Program) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     errors: list[str] = []
     found = context.new_page()
-    found.set_default_timeout(20_000)
+    found.set_default_timeout(60_000)
     found.on("pageerror", lambda error: errors.append(str(error)))
     found.on("console", lambda message: errors.append(message.text) if _is_fault(message) else None)
     found.goto(running.url)
