@@ -78,7 +78,7 @@ def start_load(services: Services, body: LoadRequest) -> JobOut:
         handle.progress(1, 1, "model")
         return model_card(services, body.model_id).model_dump(mode="json")
 
-    return job_out(services.jobs.start("load", f"Load {body.model_id}", work))
+    return job_out(services.jobs.start("load", f"Load {body.model_id}", work, model_id=body.model_id))
 
 
 def model_card(services: Services, model_id: str | None) -> ModelCard:
@@ -120,7 +120,7 @@ def start_index(services: Services, body: IndexRequest) -> JobOut:
         )
         return {"index_id": index_id}
 
-    return job_out(services.jobs.start("index", f"Index of {model_id} over {body.corpus}", work))
+    return job_out(services.jobs.start("index", f"Index of {model_id} over {body.corpus}", work, model_id=model_id))
 
 
 def _choose_layers(loaded: LoadedModel, layers: list[int] | None) -> None:

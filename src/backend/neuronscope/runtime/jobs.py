@@ -38,6 +38,7 @@ class Job:
     job_id: str
     kind: str
     title: str
+    model_id: str | None = None
     state: State = "queued"
     done: float = 0
     total: float | None = None
@@ -94,12 +95,17 @@ class Jobs:
         for path in sorted(folder.glob("j_*.json")):
             self._recall(path)
 
-    def start(self, kind: str, title: str, work: Callable[[JobHandle], dict[str, Any]]) -> Job:
-        """Queue work and return at once. ``work`` returns the job's result, plain data that JSON can hold."""
+    def start(
+        self, kind: str, title: str, work: Callable[[JobHandle], dict[str, Any]], *, model_id: str | None = None
+    ) -> Job:
+        """Queue work and return at once. ``work`` returns the job's result, plain data that JSON can hold.
+
+        ``model_id`` says which model it is about, where it is about one.
+        """
         with self._lock:
             if sum(job.state == "queued" for job in self._jobs.values()) >= WAITING:
                 raise Conflict(f"{WAITING} jobs are waiting already.", "Wait for some to end, or cancel them.")
-            job = Job(new_id("j"), kind, title)
+            job = Job(new_id("j"), kind, title, model_id)
             self._jobs[job.job_id] = job
             handle = self._handles[job.job_id] = JobHandle(job)
             slot = self._slots.setdefault(kind, threading.Semaphore(AT_ONCE))

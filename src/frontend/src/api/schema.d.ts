@@ -550,6 +550,11 @@ export interface components {
              */
             title: string;
             /**
+             * Model Id
+             * @description The model that it is about: of loads and index builds.
+             */
+            model_id: string | null;
+            /**
              * State
              * @enum {string}
              */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { job } from "@/testing/fixtures";
-import { fraction, isActive, names, pollInterval, progressText, resultText } from "./jobs";
+import { fraction, isActive, pollInterval, progressText, resultText } from "./jobs";
 
 it("polls while a job moves, and not after", () => {
   expect(pollInterval(undefined)).toBeGreaterThan(0);
@@ -19,12 +19,6 @@ it("says how far it is", () => {
   expect(progressText(job())).toBe("250 of 1,000 documents");
   expect(progressText(job({ state: "queued" }))).toBe("waiting for its turn");
   expect(progressText(job({ progress: { done: 0, total: null, unit: "" } }))).toBe("working");
-});
-
-it("knows a model's name from one that it begins", () => {
-  const title = { title: "Load gpt2-medium" };
-  expect(names(title, "gpt2-medium")).toBe(true);
-  expect(names(title, "gpt2")).toBe(false);
 });
 
 it("takes only texts from a result", () => {

@@ -38,9 +38,6 @@ const STATE_WORDS: Record<State, string> = {
 
 export const stateWord = (state: State) => STATE_WORDS[state];
 
-/** Whether a job's title names the model: as a whole word, since `gpt2` begins `gpt2-medium`. */
-export const names = (job: Pick<Job, "title">, modelId: string) => job.title.split(/\s+/).includes(modelId);
-
 /** The string field `key` of a job's result, where there is one. */
 export function resultText(job: Pick<Job, "result"> | undefined, key: string): string | null {
   const value = job?.result?.[key];

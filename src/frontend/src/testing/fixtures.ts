@@ -128,6 +128,7 @@ export const job = (part: Partial<Job> = {}): Job => ({
   job_id: JOB_ID,
   kind: "index",
   title: "Index of neuronscope/tiny over bundled",
+  model_id: "neuronscope/tiny",
   state: "running",
   progress: { done: 250, total: 1000, unit: "documents" },
   created_at: "2026-01-01T00:00:00Z",

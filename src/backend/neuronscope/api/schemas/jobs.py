@@ -20,6 +20,8 @@ class JobOut(Answer):
     kind: str
     title: str
     """One line for a person: 'Index of neuronscope/tiny over bundled'."""
+    model_id: str | None
+    """The model that it is about: of loads and index builds."""
     state: JobState
     progress: Progress
     created_at: str

@@ -6,7 +6,7 @@ import { useJob, useJobs } from "@/api/queries/jobs";
 import { LOAD_KEY, useLoadModel, useModels } from "@/api/queries/models";
 import type { Job, LoadRequest } from "@/api/types";
 import { JobProgress } from "@/components/JobProgress";
-import { isActive, names } from "@/lib/jobs";
+import { isActive } from "@/lib/jobs";
 import { useModelId } from "@/state/address";
 
 /** Under the top bar: the model of the page as it loads, or why it could not. */
@@ -15,7 +15,7 @@ export function ModelLoading() {
   const queries = useQueryClient();
   const models = useModels();
   const jobs = useJobs();
-  const newest = jobs.data?.jobs.find((job) => job.kind === "load" && names(job, modelId));
+  const newest = jobs.data?.jobs.find((job) => job.kind === "load" && job.model_id === modelId);
   const refused = useRefusal(modelId);
 
   const refresh = useCallback(() => {

@@ -9,7 +9,7 @@ import { JobProgress } from "@/components/JobProgress";
 import { EmptyState, ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { formatBytes, formatCount } from "@/lib/format";
-import { isActive, names, resultText } from "@/lib/jobs";
+import { isActive, resultText } from "@/lib/jobs";
 import { useModelId, useParams, usePatch } from "@/state/address";
 import { CorpusUpload } from "./CorpusUpload";
 import classes from "./Neuron.module.css";
@@ -21,7 +21,7 @@ export function IndexBuilder() {
   const queries = useQueryClient();
   const jobs = useJobs();
   const build = useBuildIndex();
-  const atWork = jobs.data?.jobs.find((job) => job.kind === "index" && isActive(job) && names(job, modelId));
+  const atWork = jobs.data?.jobs.find((job) => job.kind === "index" && isActive(job) && job.model_id === modelId);
   const jobId = useParams().get("indexJob") ?? atWork?.job_id ?? null;
   const finish = useCallback(
     (job: Job) => {
