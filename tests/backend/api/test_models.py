@@ -23,7 +23,7 @@ def test_loading_is_a_job_whose_result_is_the_card(server: Any) -> None:
     answer = server.client.post("/api/models/load", json={"model_id": "local/two"})
     assert answer.status_code == 202
     job = server.wait(answer.json())
-    assert job["state"] == "done"
+    assert (job["state"], job["model_id"]) == ("done", "local/two")
     card = job["result"]
     assert (card["model_id"], card["layers"], card["d_mlp"], card["vocabulary"]) == ("local/two", 2, 24, 257)
     assert card == server.client.get("/api/models/card", params={"model_id": "local/two"}).json()
