@@ -8,7 +8,7 @@ import threading
 from neuronscope.api.settings import Settings
 from neuronscope.core.errors import NeuronScopeError
 from neuronscope.models.sources import Sources
-from neuronscope.runtime.engine import Engine
+from neuronscope.runtime.engine import Engine, import_model_stack
 from neuronscope.runtime.isolated import Isolated
 from neuronscope.runtime.jobs import Jobs
 from neuronscope.runtime.shelf import Shelf
@@ -36,10 +36,8 @@ class Services:
 
     def warm(self) -> None:
         """Import what runs models and load the bundled one, so that a first capture need not wait for either."""
+        import_model_stack()
         from transformers.utils import logging as model_logging
-
-        from neuronscope.capture import forward  # noqa: F401
-        from neuronscope.models import loader  # noqa: F401
 
         model_logging.disable_progress_bar()
         self._imported.set()

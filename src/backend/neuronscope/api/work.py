@@ -22,6 +22,7 @@ from neuronscope.runtime.jobs import Job, JobHandle
 
 if TYPE_CHECKING:
     from neuronscope.models.loaded import LoadedModel
+    from neuronscope.traces.store import Trace
 
 # Norms of every weight of a 7 B model take seconds, and never change while it is loaded.
 _cards: WeakKeyDictionary[LoadedModel, ModelCard] = WeakKeyDictionary()
@@ -105,11 +106,12 @@ def start_index(services: Services, body: IndexRequest) -> JobOut:
         engine.run(model_id, lambda loaded: _choose_layers(loaded, body.layers))
 
     def work(handle: JobHandle) -> dict[str, object]:
+        loaded = engine.run(model_id, lambda loaded: loaded)
         from neuronscope.corpus.builder import build_index
 
         index_id = new_id("x")
         build_index(
-            engine.run(model_id, lambda loaded: loaded),
+            loaded,
             corpora.watched(corpus, handle.check),
             workspace.index_path(index_id),
             k=body.k,
@@ -131,13 +133,16 @@ def _choose_layers(loaded: LoadedModel, layers: list[int] | None) -> None:
 
 def capture(services: Services, body: CaptureRequest) -> CaptureAnswer:
     """Run a prompt on its model's thread and write the trace."""
-    from neuronscope.capture.forward import capture_prompt
-
     spec = CaptureSpec(
         None if body.points is None else tuple(body.points), None if body.layers is None else tuple(body.layers)
     )
-    folder, model_id = services.workspace.traces, present(services, body.model_id)
-    with services.engine.run(model_id, lambda loaded: capture_prompt(loaded, body.prompt, spec, folder)) as trace:
+
+    def work(loaded: LoadedModel) -> Trace:
+        from neuronscope.capture.forward import capture_prompt
+
+        return capture_prompt(loaded, body.prompt, spec, services.workspace.traces)
+
+    with services.engine.run(present(services, body.model_id), work) as trace:
         return CaptureAnswer.model_validate(
             {
                 "trace_id": trace.trace_id,

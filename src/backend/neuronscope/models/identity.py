@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 EDGE = 1 << 20
 
@@ -41,7 +42,9 @@ def file_key(folder: Path, weights: Iterable[Path], dtype: str, quantization: st
 
 
 def memory_key(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
-    """The key of a model that came from no file: over its configuration, vocabulary size and all of its weights."""
+    """The key of a model that came from no file: over its configuration, vocabulary and all of its weights."""
+    import torch
+
     digest = hashlib.sha256()
     digest.update(json.dumps(model.config.to_dict(), sort_keys=True, default=str).encode())
     digest.update(json.dumps(sorted(tokenizer.get_vocab().items())).encode())

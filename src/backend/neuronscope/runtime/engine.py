@@ -72,6 +72,7 @@ class Engine:
 
     def check(self, model_id: str, dtype: str | None = None, device: str | None = None) -> None:
         """Raises at once what would keep the model from loading: unknown, damaged, unsafe, too large."""
+        import_model_stack()
         from neuronscope.models.files import check_folder
         from neuronscope.models.loader import check_device, default_device, default_dtype
         from neuronscope.models.memory import check_fits
@@ -121,6 +122,7 @@ class Engine:
             return owner
 
     def _load(self, model_id: str, options: dict[str, Any]) -> LoadedModel:
+        import_model_stack()
         from neuronscope.models.loader import load
 
         source = self.sources.find(model_id)
@@ -139,6 +141,21 @@ class Engine:
             return False
         self.unload(min(idle, key=lambda owner: owner.last_used).loaded.model_id)
         return True
+
+
+_importing = threading.Lock()
+
+
+def import_model_stack() -> None:
+    """Import everything that runs models, one thread at a time; later calls cost nothing.
+
+    Two threads that import packages of one cycle at once can each meet the other's half-made module, and torch takes
+    seconds to import: at a start, the first requests come while it is under way.
+    """
+    with _importing:
+        import neuronscope.corpus.builder
+        import neuronscope.models.card
+        import neuronscope.models.loader  # noqa: F401
 
 
 def _is_as(loaded: LoadedModel, option: str, value: str) -> bool:
