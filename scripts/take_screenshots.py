@@ -28,13 +28,14 @@ def take(page: Page, program_: Program) -> None:
     settle(page)
     picture(page, "neuronscope_1")
     page.get_by_label("Layer 3").click()
+    page.evaluate("window.scrollTo(0, 0)")
     settle(page)
     picture(page.locator("section", has=page.get_by_test_id("heatmap")).first, "heatmap-example")
     picture(page.locator("section", has=page.get_by_role("heading", name="All layers")).first, "multi-layer-example")
     page.get_by_role("tab", name="Layers").click()
     settle(page)
     picture(page, "summary-example")
-    program_.post("/api/indexes", corpus="bundled", documents=600)
+    program_.post("/api/indexes", corpus="bundled")
     page.reload()
     page.get_by_role("tab", name="Scatter").click()
     source = page.get_by_label("Activations of")
@@ -61,8 +62,12 @@ def settle(page: Page) -> None:
 
 
 def picture(place: Page | Locator, name: str) -> None:
-    """Write one picture."""
+    """Write one picture; a part of the page is taken from below the bar at its top, which stays in view."""
+    if isinstance(place, Locator):
+        place.page.set_viewport_size({"width": 1440, "height": 1500})
     place.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
+    if isinstance(place, Locator):
+        place.page.set_viewport_size({"width": 1440, "height": 900})
     print(f"images/{name}.png")
 
 

@@ -128,6 +128,11 @@ Rule-based labels agree with the generator's on {scores["label_agreement"]:.2%} 
 |---|---|
 {losses}
 
+## Fine-tuning series
+
+`neuronscope/tiny-tuned-1` to `-5` are checkpoints of a fine-tuning of this model on one new thing, the colours of
+things, which its corpus never names. They ship beside it, to watch neurons drift; each one's card holds the scores.
+
 ## Limits
 
 It knows what its corpus holds and nothing else: numbers above 99, negative results and other

@@ -17,7 +17,7 @@ from neuronscope.models.bundled.corpus import Document, generate
 from neuronscope.models.bundled.corpus.probes import arithmetic_probes, fact_probes
 from neuronscope.models.bundled.exam import score
 
-from . import card, loop, series
+from . import card, loop, series, series_cards
 from .tokenizer import train_tokenizer
 
 STEPS = 5540
@@ -95,6 +95,7 @@ class Work:
         tuned = self.out / "tuned"
         models = [load(tuned / str(i + 1)).to(self.device) for i in range(len(series.KEPT))]
         series.write(tuned, [base, *models], tokenizer)
+        series_cards.write(tuned)
 
     def install(self, package: Path) -> None:
         """Copy the finished folders into the package."""

@@ -48,6 +48,14 @@ def test_card_describes_the_weights(model: Any) -> None:
     assert f"{card['parameters']:,}" in (folder() / "README.md").read_text()
 
 
+def test_each_checkpoint_of_the_series_has_its_card() -> None:
+    rows = json.loads((folder().parent / "tuned" / "series.json").read_text())["checkpoints"]
+    for path, row in zip(series_folders(), rows[1:], strict=True):
+        page = (path / "README.md").read_text()
+        assert f"after {row['step']} steps" in page
+        assert f"{row['task_score']:.1%}" in page
+
+
 def test_arithmetic_is_as_good_as_the_card_says(model: Any, tokenizer: Any) -> None:
     probes = arithmetic_probes()
     assert len(probes) == _card()["items"]["arithmetic"]
