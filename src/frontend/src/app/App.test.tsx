@@ -1,6 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { forgetTry, noteTry, wasTried } from "@/lib/key";
 import { useSession } from "@/state/session";
 import { everyday, index, job, model } from "@/testing/fixtures";
 import { expectAccessible, renderAt } from "@/testing/render";
@@ -8,7 +9,7 @@ import { type FakeServer, failure, fakeServer, never } from "@/testing/server";
 import { GoneBanner } from "./GoneBanner";
 import { JobsMenu } from "./JobsMenu";
 import { resultHref } from "./jobResult";
-import { KeyPage } from "./KeyPage";
+import { addressWithKey, KeyPage } from "./KeyPage";
 import { ModelCardModal } from "./model/ModelCardModal";
 import { ModelLoading } from "./model/ModelLoading";
 import { ModelSelect } from "./model/ModelSelect";
@@ -55,6 +56,28 @@ it("asks for the key when the server refuses, and takes a whole address for it",
   await userEvent.type(screen.getByLabelText("Token"), "http://127.0.0.1:5000/?token=abc");
   expect(screen.getByRole("button", { name: "Open" })).toBeEnabled();
   await expectAccessible(document.body);
+});
+
+describe("a key", () => {
+  it("goes to the address that was opened", () => {
+    const opened = { pathname: "/neuron", search: "?model=a/b&unit=mlp_act.0:7&token=old" };
+    expect(addressWithKey(opened, "abc")).toBe("/neuron?model=a/b&unit=mlp_act.0:7&token=abc");
+  });
+
+  it("that was tried in vain is called wrong, until another is typed", async () => {
+    noteTry();
+    renderAt("/", <KeyPage />);
+    expect(screen.getByText("That is not this server's key.")).toBeVisible();
+    await userEvent.type(screen.getByLabelText("Token"), "a");
+    expect(screen.queryByText("That is not this server's key.")).toBeNull();
+    forgetTry();
+  });
+
+  it("that was taken is no longer a try", async () => {
+    noteTry();
+    renderAt("/", <ModelSelect />);
+    await waitFor(() => expect(wasTried()).toBe(false));
+  });
 });
 
 it("notices that the server is gone, and that it is back", async () => {

@@ -1,5 +1,6 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "@/api/client";
+import { forgetTry } from "@/lib/key";
 import { useSession } from "@/state/session";
 
 /** Whatever fails, the shell learns whether the server is gone or the key is missing. */
@@ -10,6 +11,7 @@ function noteFailure(error: unknown): void {
 }
 
 function noteSuccess(): void {
+  forgetTry();
   if (useSession.getState().connection === "unreachable") useSession.getState().setConnection("ok");
 }
 

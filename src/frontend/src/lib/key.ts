@@ -5,3 +5,10 @@ export function readKey(text: string): string | null {
   if (inAddress) return decodeURIComponent(inAddress);
   return /^[A-Za-z0-9._~-]+$/.test(trimmed) ? trimmed : null;
 }
+
+/* A key is tried by going to an address, so that only what outlives the page can tell of it. */
+const TRIED = "neuronscope.key-tried";
+
+export const noteTry = () => sessionStorage.setItem(TRIED, "1");
+export const wasTried = () => sessionStorage.getItem(TRIED) !== null;
+export const forgetTry = () => sessionStorage.removeItem(TRIED);
