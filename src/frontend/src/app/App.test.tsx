@@ -128,6 +128,14 @@ describe("the model selector", () => {
     await expectAccessible(document.body);
   });
 
+  it("takes the first that fits on Enter", async () => {
+    server.on("POST /api/models/load", { status: 202, body: job({ kind: "load" }) });
+    renderAt("/", <ModelSelect />);
+    await open();
+    await userEvent.type(screen.getByLabelText("Search models"), "owner/name{Enter}");
+    await waitFor(() => expect(window.location.search).toBe("?model=owner/name"));
+  });
+
   it("offers nothing to load before it knows what is there", async () => {
     server.on("GET /api/models", never);
     renderAt("/", <ModelSelect />);

@@ -10,7 +10,7 @@ import {
   useCombobox,
 } from "@mantine/core";
 import { IconPlayerEject } from "@tabler/icons-react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useModels, useUnloadModel } from "@/api/queries/models";
 import type { ModelEntry } from "@/api/types";
 import { ErrorNote } from "@/components/Notice";
@@ -54,6 +54,14 @@ export function ModelSelect() {
   const offerTyped =
     models.data !== undefined && looksLikeHubId(typed) && !entries.some((one) => one.model_id === typed);
 
+  // Enter takes what is marked; so while one types, the first that still fits is.
+  const offered = [...shown.map((one) => one.model_id), offerTyped ? typed : ""].join("\n");
+  const { selectFirstOption } = combobox;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: marked anew when the list on the page is another
+  useEffect(() => {
+    if (typed !== "") selectFirstOption();
+  }, [typed, offered, selectFirstOption]);
+
   return (
     <Group gap={4} wrap="nowrap" style={{ minWidth: 0 }}>
       <Combobox
@@ -96,7 +104,7 @@ export function ModelSelect() {
             value={search}
             onChange={(event) => {
               setSearch(event.currentTarget.value);
-              combobox.updateSelectedOptionIndex();
+              combobox.resetSelectedOption();
             }}
             placeholder="Search, or type an id of the hub"
             aria-label="Search models"
