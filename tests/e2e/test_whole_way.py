@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qs, urlsplit
 
+import numpy
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -39,7 +40,7 @@ def test_a_newcomer_goes_the_whole_way(page: Page, running: Program) -> None:
     unit, position, shown = hover_middle(page)
     address, index = unit.split(":")
     answer = running.client.get(f"/api/traces/{trace}/heatmap", params={"address": address, "top": 50}).json()
-    assert answer["values"][answer["units"].index(int(index))][position] == shown
+    assert numpy.float32(answer["values"][answer["units"].index(int(index))][position]) == numpy.float32(shown)
 
     page.mouse.down()
     page.mouse.up()
@@ -52,7 +53,7 @@ def test_a_newcomer_goes_the_whole_way(page: Page, running: Program) -> None:
     layer = address.removeprefix("mlp_act.")
     top = running.client.get("/api/neurons/top", params={"model_id": BUNDLED, "layer": layer, "unit": index}).json()
     first = page.get_by_test_id("context-activation").first
-    assert float(first.get_attribute("data-value") or "nan") == top["contexts"][0]["activation"]
+    assert numpy.float32(first.get_attribute("data-value") or "nan") == numpy.float32(top["contexts"][0]["activation"])
     expect(page.get_by_test_id("contexts")).to_contain_text(
         top["contexts"][0]["tokens"][top["contexts"][0]["peak"]].strip()
     )
@@ -87,7 +88,10 @@ def test_a_text_of_ones_own_shows_the_values_that_rest_gives(page: Page, running
     answer = running.client.post(
         "/api/neurons/activations", json={"model_id": TINY, "layer": 1, "unit": 7, "text": "One cat"}
     ).json()
-    expect(page.get_by_test_id("probe")).to_contain_text(str(max(answer["activations"][1:])))
+    expect(page.get_by_test_id("probe")).to_contain_text(re.compile(r"highest on “.*”: -?\d"))
+    shown = re.search(r"highest on “.*”: (\S+)", page.get_by_test_id("probe").inner_text())
+    assert shown is not None
+    assert numpy.float32(shown[1]) == numpy.float32(max(answer["activations"][1:]))
 
 
 def test_neurons_as_points_coloured_by_cluster(page: Page) -> None:

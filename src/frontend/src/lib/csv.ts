@@ -1,9 +1,11 @@
 /** Comma-separated values that a spreadsheet will not take for formulas. */
 
+import { roundExact } from "./format";
+
 export type Cell = string | number;
 
 export function csvCell(cell: Cell): string {
-  if (typeof cell === "number") return String(cell);
+  if (typeof cell === "number") return String(roundExact(cell));
   const safe = /^[\s]*[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -43,9 +43,14 @@ it.each([
   [12_345, "1e4"],
 ])("mark %s → %s", (value, text) => expect(formatMark(value)).toBe(text));
 
-it("keeps every digit where it must be exact", () => {
-  expect(formatExact(0.6766752004623413)).toBe("0.6766752004623413");
-});
+it.each([0.6766752004623413, -16_777_217, 1e-40, 3.4028234663852886e38, 0, 1 / 3].map(Math.fround))(
+  "names the float32 %s in full, without the digits of the double that carries it",
+  (value) => {
+    const text = formatExact(value);
+    expect(Math.fround(Number(text))).toBe(value);
+    expect(text.length).toBeLessThanOrEqual(16);
+  },
+);
 
 it.each([
   [0, "0 %"],

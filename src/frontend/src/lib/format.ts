@@ -38,8 +38,9 @@ export function formatMark(value: number): string {
   return String(Number(value.toPrecision(2))).replace("-", "−");
 }
 
-/** Every digit that the server sent. */
-export const formatExact = (value: number) => String(value);
+/** Nine significant digits name a float32 uniquely; the double that carries it has more, all noise. */
+export const roundExact = (value: number) => Number(value.toPrecision(9));
+export const formatExact = (value: number) => String(roundExact(value));
 
 export function formatPercent(share: number): string {
   const percent = share * 100;

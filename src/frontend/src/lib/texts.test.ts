@@ -19,7 +19,10 @@ describe("CSV", () => {
   it.each(["=1+1", "+x", "-x", "@x", " =1", "\t=1"])("takes the fuse out of %j", (text) => {
     expect(csvCell(text).replace(/^"/, "").startsWith("'")).toBe(true);
   });
-  it("leaves numbers alone", () => expect(csvCell(-3)).toBe("-3"));
+  it("leaves numbers alone, but for the noise past a float's own digits", () => {
+    expect(csvCell(-3)).toBe("-3");
+    expect(csvCell(0.6766752004623413)).toBe("0.6766752");
+  });
 });
 
 it("makes file names that every system takes", () => {
