@@ -85,6 +85,13 @@ describe("with a trace", () => {
     await expectAccessible(document.body);
   });
 
+  it("counts the tokens of its text, but not of another", async () => {
+    renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+    expect(await screen.findByText(/3 tokens/)).toBeInTheDocument();
+    await userEvent.type(screen.getByLabelText("Prompt"), " 4");
+    expect(screen.queryByText(/3 tokens/)).toBeNull();
+  });
+
   it("changes the layer in the address", async () => {
     renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
     await userEvent.click(await screen.findByRole("radio", { name: "Layer 1" }));

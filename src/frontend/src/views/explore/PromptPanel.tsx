@@ -84,7 +84,7 @@ export function PromptPanel({ trace }: { trace: TraceDetail | null }) {
             ))}
           </Group>
           <Text size="xs" c="dimmed" visibleFrom="md">
-            {trace ? `${trace.token_count} tokens · ` : ""}
+            {trace && promptOf(trace) === prompt ? `${trace.token_count} tokens · ` : ""}
             <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd> runs
           </Text>
         </Group>

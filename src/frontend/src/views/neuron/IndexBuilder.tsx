@@ -21,7 +21,9 @@ export function IndexBuilder() {
   const queries = useQueryClient();
   const jobs = useJobs();
   const build = useBuildIndex();
-  const atWork = jobs.data?.jobs.find((job) => job.kind === "index" && isActive(job) && job.model_id === modelId);
+  const atWork = jobs.data?.jobs.find(
+    (job) => job.kind === "index" && isActive(job) && job.model_id === modelId,
+  );
   const jobId = useParams().get("indexJob") ?? atWork?.job_id ?? null;
   const finish = useCallback(
     (job: Job) => {
@@ -41,7 +43,7 @@ export function IndexBuilder() {
         title={running ? "The index is being built" : "Build an index to read what drives this neuron"}
       >
         An index reads a corpus once and keeps, for every neuron of the model, the exact contexts that drive
-        it hardest. The bundled corpus takes a minute or so.
+        it hardest. The bundled corpus takes about ten seconds for the bundled model.
       </EmptyState>
       <Stack maw={580} mx="auto" gap="sm" pb="md">
         {job.data && job.data.state !== "done" && <JobProgress job={job.data} />}
