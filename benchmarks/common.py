@@ -1,10 +1,9 @@
-"""What every benchmark shares: a row of the table, interleaved repeats, the machine's name."""
+"""What every benchmark shares: a row of the table, a clock, the machine's name."""
 
 from __future__ import annotations
 
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -44,14 +43,3 @@ def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def interleaved(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median wall time of each, taken in turns, after one warming round, so that drift of the machine meets all alike."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for work in works.values():
-        work()
-    for _ in range(repeats):
-        for name, work in works.items():
-            times[name].append(seconds(work))
-    return {name: statistics.median(taken) for name, taken in times.items()}

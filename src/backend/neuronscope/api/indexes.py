@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing import TypeVar
 
+from neuronscope.api.schemas.common import Answer
 from neuronscope.api.schemas.indexes import (
     Context,
     DrivenNeuron,
@@ -23,7 +24,7 @@ from neuronscope.core.errors import BadRequest
 
 SHOWN = 50
 """Tokens and n-grams that an answer lists."""
-_OF_CONTEXT = set(Context.model_fields)
+A = TypeVar("A", bound=Answer)
 
 
 def entries(services: Services) -> IndexList:
@@ -63,7 +64,7 @@ def neuron_top(services: Services, query: NeuronQuery) -> NeuronTop:
     index = services.shelf.choose(query.model_id, query.index_id)
     manifest = index.manifest
     units = [Unit(Address(manifest.point, query.layer), unit) for unit in chosen]
-    contexts = [asdict(context) for context in index.top(units, k=query.k, window=query.window)]
+    contexts = index.top(units, k=query.k, window=query.window)
     return NeuronTop(
         model_id=query.model_id or manifest.model_id,
         index_id=index.id,
@@ -71,17 +72,22 @@ def neuron_top(services: Services, query: NeuronQuery) -> NeuronTop:
         units=chosen,
         corpus=manifest.corpus,
         corpus_tokens=manifest.tokens,
-        stats=UnitStats(**asdict(index.stats(units[0]))) if query.unit is not None else None,
-        contexts=[Context(**{name: context[name] for name in _OF_CONTEXT}) for context in contexts],
-        tokens=[TokenStat(**asdict(stat)) for stat in index.tokens(units, limit=SHOWN)],
-        ngrams=[NgramStat(**asdict(stat)) for stat in index.ngrams(units, limit=SHOWN)],
+        stats=_sent(UnitStats, index.stats(units[0])) if query.unit is not None else None,
+        contexts=[_sent(Context, context) for context in contexts],
+        tokens=[_sent(TokenStat, stat) for stat in index.tokens(units, limit=SHOWN)],
+        ngrams=[_sent(NgramStat, stat) for stat in index.ngrams(units, limit=SHOWN)],
     )
 
 
 def token_top(services: Services, query: TokenQuery) -> TokenTop:
     """The neurons that a token drives hardest."""
     index = services.shelf.choose(query.model_id, query.index_id)
-    neurons = [DrivenNeuron(**asdict(neuron)) for neuron in index.token_neurons(query.token, query.k)]
+    neurons = [_sent(DrivenNeuron, neuron) for neuron in index.token_neurons(query.token, query.k)]
     return TokenTop(
         model_id=query.model_id or index.manifest.model_id, index_id=index.id, token=query.token, neurons=neurons
     )
+
+
+def _sent(answer: type[A], found: object) -> A:
+    """What the index found, as it is sent. Read off its attributes: copying a context's lists takes longer than finding it."""
+    return answer.model_validate(found, from_attributes=True)
