@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from neuronscope.capture.forward import capture_prompt
+from neuronscope.capture.forward import capture_prompt, run_prompt
+from neuronscope.core.address import Address
 from neuronscope.core.errors import BadAddress, NeuronScopeError, PointUnavailable, StorageFull
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import wrap
+from neuronscope.models.loader import load, wrap
+from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source
 from neuronscope.traces import store
 from support.families import FAMILIES, bare_neurons, tiny_model
 from support.tokenizers import tiny_tokenizer
@@ -32,6 +34,29 @@ def test_a_trace_holds_the_neurons_of_a_bare_hook(family: str, tmp_path: Path) -
         expected = bare_neurons(loaded.model, family, ids, layer).numpy()
         assert trace[f"mlp_act.{layer}"].dtype == np.float32
         assert np.array_equal(trace[f"mlp_act.{layer}"], expected)
+
+
+def _taps_change_nothing(folder: Path) -> None:
+    loaded = load(folder_source(folder), device="cpu")
+    encoded = loaded.encode("Once upon a time there was a cow. 23 + 45 = 68.")
+    ids = torch.tensor([encoded.ids])
+    with torch.no_grad():
+        plain = loaded.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0]
+    tensors, after = run_prompt(loaded, encoded, loaded.anatomy.sites)
+    assert np.array_equal(tensors[Address("logits")], plain.numpy())
+    assert torch.equal(after, plain[-1])
+
+
+def test_taps_on_every_point_change_nothing_on_the_bundled_model() -> None:
+    """T1, bit for bit."""
+    folder = Sources().find(BUNDLED_ID).folder
+    assert folder is not None
+    _taps_change_nothing(folder)
+
+
+def test_taps_on_every_point_change_nothing_on_stories260k(stories260k: Path) -> None:
+    """T1, bit for bit."""
+    _taps_change_nothing(stories260k)
 
 
 def test_statistics_leave_special_tokens_out(llama: LoadedModel, tmp_path: Path) -> None:
