@@ -92,7 +92,10 @@ def _command(name: str) -> str:
 
 
 def _help(command: click.Command, title: str) -> str:
-    context = click.Context(command, info_name=title, max_content_width=100, terminal_width=100)
+    names = cli.context_settings["help_option_names"]
+    context = click.Context(
+        command, info_name=title, max_content_width=100, terminal_width=100, help_option_names=names
+    )
     return command.get_help(context).strip()
 
 

@@ -230,3 +230,20 @@ def test_token_of_a_running_server(home: Path) -> None:
         assert run("token").stdout == "secret\n"
         assert run("token", "--url").stdout == "http://127.0.0.1:5004/?token=secret\n"
         assert good("token") == {"url": "http://127.0.0.1:5004/?token=secret", "port": 5004, "token": "secret"}
+
+
+def test_token_of_each_of_several_servers(home: Path) -> None:
+    from neuronscope.api.server import token_file
+    from neuronscope.api.settings import Settings
+
+    home.mkdir(exist_ok=True)
+    newest = home / "server.json"
+    with token_file(newest, Settings(token="first", port=5004)):
+        with token_file(newest, Settings(token="second", port=5005)):
+            assert run("token").stdout == "second\n"
+            assert run("token", "--port", "5004").stdout == "first\n"
+            unknown = run("token", "--port", "5006")
+            assert unknown.exit_code == 1
+            assert "5005, 5004" in unknown.stderr
+        assert run("token").stdout == "first\n"
+    assert run("token").exit_code == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import signal
 import socket
@@ -20,7 +19,8 @@ from neuronscope.api.asgi import create_asgi
 from neuronscope.api.services import Services
 from neuronscope.api.settings import FIRST_PORT, Settings
 from neuronscope.core.errors import BadRequest, Conflict
-from neuronscope.runtime.workspace import Workspace, write_private
+from neuronscope.runtime.servers import announced
+from neuronscope.runtime.workspace import Workspace
 
 TRIED_PORTS = 50
 
@@ -128,13 +128,7 @@ def _answers(host: str, port: int) -> bool:
 
 @contextlib.contextmanager
 def token_file(path: Path, settings: Settings) -> Iterator[None]:
-    """Keep address and token in a file that only its owner reads, for as long as the server runs."""
+    """Keep address and token where scripts find them, for as long as the server runs."""
     mine = {"url": settings.url, "port": settings.port, "token": settings.token, "pid": os.getpid()}
-    write_private(path, json.dumps(mine))
-    try:
+    with announced(path, mine):
         yield
-    finally:
-        with contextlib.suppress(OSError, ValueError):
-            # A server started later has put its own there.
-            if json.loads(path.read_text(encoding="utf-8")) == mine:
-                path.unlink()
