@@ -219,6 +219,14 @@ describe("the scatter", () => {
     await userEvent.click(await screen.findByRole("button", { name: /Cluster 0/ }));
     const chosen = within(screen.getByTestId("selection")).getAllByRole("link");
     expect(chosen.map((link) => link.textContent)).toEqual(["mlp_act.0:1", "mlp_act.0:2"]);
+    const list = screen.getByTestId("selection");
+    const form = screen.getByRole("button", { name: "Draw the scatter" });
+    expect(list.compareDocumentPosition(form) & Node.DOCUMENT_POSITION_FOLLOWING).toBeTruthy();
+    await userEvent.click(screen.getByRole("button", { name: "2 chosen" }));
+    expect(screen.getByLabelText("Selected units")).toHaveFocus();
+    await userEvent.click(screen.getByRole("button", { name: /Cluster 1/ }));
+    const link = screen.getByRole("link", { name: "Open mlp_act.1:3" });
+    expect(link.getAttribute("href")).toContain("unit=mlp_act.1:3");
     await expectAccessible(document.body);
   });
 });

@@ -18,7 +18,6 @@ import { ScatterTab } from "./ScatterTab";
 import { StatsChart } from "./StatsChart";
 import { StatsPanel } from "./StatsPanel";
 import { StrongestUnits } from "./StrongestUnits";
-import { UnitSelection } from "./UnitSelection";
 
 const TAB_LABELS = {
   heatmap: { label: "Heatmap", icon: IconGridDots },
@@ -64,7 +63,7 @@ export default function ExploreView() {
         onChange={(next) => patch({ tab: next === "heatmap" ? null : next }, { push: true })}
         keepMounted={false}
       >
-        {tab === "scatter" && <ScatterTab head={head} trace={detail} aside={<UnitSelection />} />}
+        {tab === "scatter" && <ScatterTab head={head} trace={detail} />}
         {tab !== "scatter" && !traceId && (
           <Stack gap="sm">
             {head}

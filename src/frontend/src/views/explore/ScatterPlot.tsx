@@ -8,6 +8,7 @@ import { groupStyle } from "@/lib/colour";
 import { formatPercent } from "@/lib/format";
 import { groupPoints, type LayoutResult, type Point } from "@/lib/scatter";
 import { useSession } from "@/state/session";
+import { ChosenUnits } from "./ChosenUnits";
 
 interface ScatterPlotProps {
   points: readonly Point[];
@@ -96,6 +97,7 @@ export function ScatterPlot({ points, layout, groupWord }: ScatterPlotProps) {
             },
           ]}
         />
+        <ChosenUnits />
         <Group gap="xs">
           {(["png", "svg"] as const).map((format) => (
             <Button

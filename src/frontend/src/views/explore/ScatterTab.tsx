@@ -10,23 +10,25 @@ import { parseUnit } from "@/lib/address";
 import { formatValue } from "@/lib/format";
 import { isActive } from "@/lib/jobs";
 import { joinPoints, type Point, readClusters, readLayout } from "@/lib/scatter";
+import { useSession } from "@/state/session";
 import { Columns } from "./Columns";
 import { ScatterForm } from "./ScatterForm";
 import { ScatterGroups } from "./ScatterGroups";
 import { ScatterPlot } from "./ScatterPlot";
 import { useScatterOptions } from "./scatterOptions";
+import { UnitSelection } from "./UnitSelection";
 import { useScatterForm } from "./useScatterForm";
 
 interface ScatterTabProps {
   head: ReactNode;
   trace: TraceDetail | null;
-  aside: ReactNode;
 }
 
 /** Neurons as points: placed by one analysis, coloured by another. */
-export function ScatterTab({ head, trace, aside }: ScatterTabProps) {
+export function ScatterTab({ head, trace }: ScatterTabProps) {
   const { layoutJob, clusterJob } = useScatterOptions();
   const form = useScatterForm(trace);
+  const selected = useSession((session) => session.selection !== null);
   const layout = useJob(layoutJob);
   const clusters = useJob(clusterJob);
 
@@ -48,6 +50,8 @@ export function ScatterTab({ head, trace, aside }: ScatterTabProps) {
       head={head}
       aside={
         <>
+          {/* What was just chosen must show without a scroll. */}
+          {selected && <UnitSelection />}
           <ScatterForm form={form} />
           {points && form.colour !== "none" && (
             <ScatterGroups
@@ -56,7 +60,7 @@ export function ScatterTab({ head, trace, aside }: ScatterTabProps) {
               silhouette={byLayer ? null : (grouped?.silhouette ?? null)}
             />
           )}
-          {aside}
+          {!selected && <UnitSelection />}
         </>
       }
     >

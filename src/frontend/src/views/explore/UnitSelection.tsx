@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import { Panel } from "@/components/Panel";
 import { useNeuronHref } from "@/state/address";
 import { useSession } from "@/state/session";
+import { SELECTION_ID } from "./ChosenUnits";
 
 const SHOWN = 200;
 
@@ -47,7 +48,7 @@ export function UnitSelection() {
       <ScrollArea.Autosize
         mah={300}
         type="auto"
-        viewportProps={{ tabIndex: 0, "aria-label": "Selected units" }}
+        viewportProps={{ id: SELECTION_ID, tabIndex: 0, "aria-label": "Selected units" }}
       >
         <Group gap="xs" data-testid="selection">
           {units.slice(0, SHOWN).map((unit) => (
