@@ -2,7 +2,18 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { useSession } from "@/state/session";
-import { everyday, heatmap, job, layers, model, recorded, TRACE_ID, trace } from "@/testing/fixtures";
+import {
+  everyday,
+  heatmap,
+  INDEX_ID,
+  index,
+  job,
+  layers,
+  model,
+  recorded,
+  TRACE_ID,
+  trace,
+} from "@/testing/fixtures";
 import { expectAccessible, renderAt } from "@/testing/render";
 import { type FakeServer, failure, fakeServer, never } from "@/testing/server";
 import ExploreView from "./ExploreView";
@@ -167,6 +178,23 @@ it("runs the prompt again once the model that was switched to is loaded", async 
 });
 
 describe("the scatter", () => {
+  it("offers every layer of its source, also where that is a corpus", async () => {
+    server.on("GET /api/indexes", { body: { indexes: [index({ layers: [0, 1, 2] })] } });
+    server.on("POST /api/analyses/pca", { status: 202, body: job() });
+    renderAt("/?tab=scatter&colour=layer", <ExploreView />);
+    const choice = await screen.findByLabelText("Layers");
+    await within(choice).findByRole("option", { name: "only layer 2" });
+    await userEvent.selectOptions(choice, "2");
+    expect(window.location.search).toContain("scope=2");
+    await userEvent.click(screen.getByRole("button", { name: "Draw the scatter" }));
+    await waitFor(() =>
+      expect(server.calls.find((call) => call.method === "POST")?.body).toMatchObject({
+        index_id: INDEX_ID,
+        layers: [2],
+      }),
+    );
+  });
+
   it("starts both analyses with one set of parameters and shows them at work", async () => {
     const [pca, kmeans] = ["j_pca", "j_kmeans"];
     server.on("POST /api/analyses/pca", { status: 202, body: job({ job_id: pca, title: "PCA of mlp_act" }) });

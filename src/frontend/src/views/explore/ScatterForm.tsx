@@ -3,16 +3,25 @@ import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { ParameterForm } from "@/components/ParameterForm";
 import { usePatch } from "@/state/address";
-import { useOptions } from "./options";
-import { PARAMETER_PREFIX, useScatterOptions } from "./scatterOptions";
+import { PARAMETER_PREFIX } from "./scatterOptions";
 import type { useScatterForm } from "./useScatterForm";
 
 /** What to place, how, and in which colours; the parameters come from the analyses' declarations. */
 export function ScatterForm({ form }: { form: ReturnType<typeof useScatterForm> }) {
-  const { layer } = useOptions();
-  const { allLayers } = useScatterOptions();
   const patch = usePatch();
-  const { registry, layouts, clusterings, layout, colour, parameters, values, sources, source } = form;
+  const {
+    registry,
+    layouts,
+    clusterings,
+    layout,
+    colour,
+    parameters,
+    values,
+    sources,
+    source,
+    layers,
+    onlyLayer,
+  } = form;
   return (
     <Panel title="Layout">
       {registry.isPending && <Skeleton height={180} />}
@@ -59,12 +68,14 @@ export function ScatterForm({ form }: { form: ReturnType<typeof useScatterForm> 
               size="xs"
               label="Layers"
               flex={1}
-              value={allLayers ? "all" : "layer"}
+              value={onlyLayer === null ? "all" : String(onlyLayer)}
               data={[
                 { value: "all", label: "all" },
-                { value: "layer", label: `only layer ${layer}` },
+                ...layers.map((one) => ({ value: String(one), label: `only layer ${one}` })),
               ]}
-              onChange={(event) => patch({ scope: event.currentTarget.value === "layer" ? "layer" : null })}
+              onChange={(event) =>
+                patch({ scope: event.currentTarget.value === "all" ? null : event.currentTarget.value })
+              }
             />
           </Group>
           <ParameterForm

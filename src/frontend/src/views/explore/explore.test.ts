@@ -48,7 +48,7 @@ describe("the options", () => {
     expect(readScatterOptions(new URLSearchParams("?layoutJob=j_1&p.k=5&scope=layer"))).toMatchObject({
       layoutJob: "j_1",
       clusterJob: null,
-      allLayers: false,
+      onlyLayer: 0,
       texts: { k: "5" },
     });
   });

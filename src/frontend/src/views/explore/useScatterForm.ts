@@ -13,7 +13,7 @@ const byName = (entries: readonly AnalysisEntry[], name: string | null) =>
 /** Everything the scatter's form shows, and what its button does. */
 export function useScatterForm(trace: TraceDetail | null) {
   const modelId = useModelId();
-  const { point, layer } = useOptions();
+  const { point } = useOptions();
   const options = useScatterOptions();
   const patch = usePatch();
   const registry = useAnalyses();
@@ -36,6 +36,11 @@ export function useScatterForm(trace: TraceDetail | null) {
     ...usable.map((one) => ({ value: one.index_id, label: `corpus: ${one.corpus}` })),
   ];
   const source = sources.find((one) => one.value === options.source)?.value ?? sources[0]?.value ?? null;
+  const layers =
+    source === "trace"
+      ? (trace?.layers ?? [])
+      : (usable.find((one) => one.index_id === source)?.layers ?? []);
+  const onlyLayer = layers.find((one) => one === options.onlyLayer) ?? null;
   const valid =
     layout !== undefined &&
     source !== null &&
@@ -46,7 +51,7 @@ export function useScatterForm(trace: TraceDetail | null) {
     const request = (entry: AnalysisEntry): AnalysisRequest => ({
       ...(source === "trace" ? { trace_id: trace?.trace_id ?? null } : { index_id: source }),
       point: source === "trace" ? point : "mlp_act",
-      layers: options.allLayers ? null : [layer],
+      layers: onlyLayer === null ? null : [onlyLayer],
       parameters: pickDeclared(entry.parameters, values),
     });
     const layoutJob = await start.mutateAsync({ name: layout.name, body: request(layout) });
@@ -66,6 +71,8 @@ export function useScatterForm(trace: TraceDetail | null) {
     values,
     sources,
     source,
+    layers,
+    onlyLayer,
     valid,
     // The rejection is kept by the mutation and shown from there.
     run: () => void run().catch(() => undefined),
