@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from neuronscope.core import errors
 
 
 def post(client: httpx.Client, content: bytes, path: str = "/api/captures") -> httpx.Response:
@@ -72,3 +76,30 @@ def test_queries_that_are_not_escaped_do_no_harm(server: Any) -> None:
     with socket.create_connection(("127.0.0.1", server.settings.port), timeout=5) as connection:
         connection.sendall(request)
         assert connection.recv(100).split()[1] in (b"400", b"422")
+
+
+ROOT = Path(__file__).resolve().parents[3]
+KINDS = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.NeuronScopeError)
+}
+
+
+def test_every_code_is_listed_in_the_reference() -> None:
+    listed = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    codes = {kind.code for kind in KINDS.values()}
+    assert {code for code in codes if f"| `{code}` |" not in listed} == {errors.NeuronScopeError.code}
+    assert {"invalid_request", "unsupported_media_type", "method_not_allowed", "timeout", "failed"} <= codes
+
+
+@pytest.mark.parametrize("room", ["api", "runtime", "models", "capture", "traces", "corpus", "analysis", "cli"])
+def test_no_code_is_made_elsewhere(room: str) -> None:
+    for path in (ROOT / "src" / "backend" / "neuronscope" / room).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Dict):
+                keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+                assert "code" not in keys, f"line {node.lineno} of {path.name}: use an error of neuronscope.core.errors"
+            elif isinstance(node, ast.ClassDef):
+                bases = {ast.unparse(base) for base in node.bases}
+                assert not bases & KINDS.keys(), f"{node.name} of {path.name} belongs into core/errors.py"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from neuronscope.core.errors import BadRequest, Cancelled
+from neuronscope.core.errors import BadRequest, Cancelled, WorkFailed
 from neuronscope.core.spec import CaptureSpec
-from neuronscope.runtime.isolated import Isolated, WorkFailed
+from neuronscope.runtime.isolated import Isolated
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from a2wsgi import WSGIMiddleware
 from neuronscope.api.app import create_app
 from neuronscope.api.errors import UNEXPECTED
 from neuronscope.api.reply import STREAM_KEY
-from neuronscope.api.security import App, Guard, Message, Receive, Scope, Send, answer_json, is_api
+from neuronscope.api.security import App, Guard, Message, Receive, Scope, Send, answer_json, answer_refusal, is_api
 from neuronscope.api.static import Page
-from neuronscope.core.errors import NeuronScopeError, TooLarge
+from neuronscope.core.errors import NeuronScopeError, TimedOut, TooLarge
 from neuronscope.version import VERSION
 
 if TYPE_CHECKING:
@@ -84,11 +84,10 @@ class Buffered:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await self._read(receive)
         except NeuronScopeError as refused:
-            await answer_json(send, refused.status, {"error": refused.to_dict()})
+            await answer_refusal(send, refused)
             return
         except TimeoutError:
-            error = {"code": "timeout", "message": "The body did not arrive in time.", "hint": "Send it again."}
-            await answer_json(send, 408, {"error": error})
+            await answer_refusal(send, TimedOut("The body did not arrive in time.", "Send it again."))
             return
         if body is None:
             return

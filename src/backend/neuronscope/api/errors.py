@@ -9,23 +9,23 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from neuronscope.api.reply import json_reply
-from neuronscope.core.errors import BadRequest, NeuronScopeError
+from neuronscope.core.errors import (
+    BadRequest,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NeuronScopeError,
+    NotFound,
+    TooLarge,
+    UnsupportedMediaType,
+)
 
 log = logging.getLogger("neuronscope.api")
 
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
-UNEXPECTED = {
-    "code": "internal_error",
-    "message": "Something went wrong inside the server.",
-    "hint": "The server's log has the details; trying again may help.",
-}
-
-
-class InvalidRequest(BadRequest):
-    """A body, query or path does not fit its schema."""
-
-    code = "invalid_request"
-    status = 422
+_KINDS = {kind.status: kind for kind in (NotFound, MethodNotAllowed, TooLarge, UnsupportedMediaType)}
+UNEXPECTED = InternalError(
+    "Something went wrong inside the server.", "The server's log has the details; trying again may help."
+).to_dict()
 
 
 def raise_invalid(failure: ValidationError) -> Response:
@@ -56,8 +56,8 @@ def register(app: Flask) -> None:
         message, hint = messages.get(status, (f"{error.name}.", ""))
         if status >= 500:
             return json_reply({"error": UNEXPECTED}, status)
-        body = {"code": _CODES.get(status, "bad_request"), "message": message, "hint": hint}
-        answer = json_reply({"error": body}, status)
+        kind: type[NeuronScopeError] = _KINDS.get(status, BadRequest)
+        answer = json_reply({"error": kind(message, hint).to_dict()}, status)
         for name, value in error.get_headers(request.environ):
             if name == "Allow":
                 answer.headers[name] = value

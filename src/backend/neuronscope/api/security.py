@@ -19,6 +19,7 @@ from neuronscope.core.errors import (
     NeuronScopeError,
     TooLarge,
     Unauthorized,
+    UnsupportedMediaType,
 )
 
 Scope = MutableMapping[str, Any]
@@ -40,13 +41,6 @@ HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-
-
-class UnsupportedMediaType(BadRequest):
-    """A body is not JSON. A form on a foreign page can send other kinds without asking first; JSON it can't."""
-
-    code = "unsupported_media_type"
-    status = 415
 
 
 def is_api(path: str) -> bool:
@@ -81,7 +75,7 @@ class Guard:
             if scope["type"] == "http":
                 self._check_body(scope, headers)
         except NeuronScopeError as refused:
-            await (_refuse(fenced, refused) if scope["type"] == "http" else send({"type": "websocket.close"}))
+            await (answer_refusal(fenced, refused) if scope["type"] == "http" else send({"type": "websocket.close"}))
             return
         await self._app(scope, receive, fenced)
 
@@ -201,7 +195,8 @@ async def _redirect(send: Send, location: str, cookie: str | None) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _refuse(send: Send, refused: NeuronScopeError) -> None:
+async def answer_refusal(send: Send, refused: NeuronScopeError) -> None:
+    """Send an error as its JSON and status."""
     await answer_json(send, refused.status, {"error": refused.to_dict()})
 
 

@@ -6,7 +6,8 @@ import mimetypes
 from pathlib import Path
 from urllib.parse import quote
 
-from neuronscope.api.security import Message, Receive, Scope, Send, answer_json
+from neuronscope.api.security import Message, Receive, Scope, Send, answer_refusal
+from neuronscope.core.errors import MethodNotAllowed, NotFound
 
 # The system's table is not to be trusted with these: on Windows it comes from the registry.
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -27,14 +28,12 @@ class Page:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GET or HEAD."""
         if scope["method"] not in ("GET", "HEAD"):
-            error = {"code": "method_not_allowed", "message": "The page can only be read.", "hint": ""}
-            await answer_json(send, 405, {"error": error})
+            await answer_refusal(send, MethodNotAllowed("The page can only be read."))
             return
         path = self._find(scope["path"])
         if path is None:
             place = quote(scope["path"][:200])
-            error = {"code": "not_found", "message": f"There is no file {place}.", "hint": ""}
-            await answer_json(send, 404, {"error": error})
+            await answer_refusal(send, NotFound(f"There is no file {place}."))
         elif not path.is_file():
             await _send(send, 503, [(b"content-type", b"text/html; charset=utf-8")], _NOT_BUILT, scope)
         else:

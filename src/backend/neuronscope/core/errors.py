@@ -35,6 +35,20 @@ class BadAddress(BadRequest):
     code = "bad_address"
 
 
+class InvalidRequest(BadRequest):
+    """A body, query or path does not fit its schema."""
+
+    code = "invalid_request"
+    status = 422
+
+
+class UnsupportedMediaType(BadRequest):
+    """A body is not JSON. A form on a foreign page can send other kinds without asking first; JSON it can't."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
 class PointUnavailable(NeuronScopeError):
     """The model has no such tensor; the message says why."""
 
@@ -47,6 +61,20 @@ class NotFound(NeuronScopeError):
 
     code = "not_found"
     status = 404
+
+
+class MethodNotAllowed(NeuronScopeError):
+    """The address exists, but takes other methods."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class TimedOut(NeuronScopeError):
+    """A body did not arrive in time."""
+
+    code = "timeout"
+    status = 408
 
 
 class NotCaptured(NeuronScopeError):
@@ -143,3 +171,17 @@ class Cancelled(NeuronScopeError):
 
     code = "cancelled"
     status = 409
+
+
+class WorkFailed(NeuronScopeError):
+    """The computation itself failed, or its process died."""
+
+    code = "failed"
+    status = 500
+
+
+class InternalError(NeuronScopeError):
+    """Something went wrong inside the server; its log has the details."""
+
+    code = "internal_error"
+    status = 500

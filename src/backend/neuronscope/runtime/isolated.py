@@ -11,16 +11,9 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-from neuronscope.core.errors import NeuronScopeError
+from neuronscope.core.errors import NeuronScopeError, WorkFailed
 
 _POLL = 0.05
-
-
-class WorkFailed(NeuronScopeError):
-    """The computation itself failed, or its process died."""
-
-    code = "failed"
-    status = 500
 
 
 class Isolated:

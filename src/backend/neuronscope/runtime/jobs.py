@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import psutil
 
-from neuronscope.core.errors import Cancelled, Conflict, NeuronScopeError, NotFound
+from neuronscope.core.errors import Cancelled, Conflict, InternalError, NeuronScopeError, NotFound
 from neuronscope.core.ids import check_id, new_id
 from neuronscope.runtime.workspace import write_private
 
@@ -168,7 +168,7 @@ class Jobs:
             log.exception("job %s (%s) failed", job.job_id, job.title, exc_info=failure)
             message = f"'{job.title}' failed unexpectedly."
             hint = "The server's log has the details."
-            self._end(job, "failed", {"code": "internal_error", "message": message, "hint": hint})
+            self._end(job, "failed", InternalError(message, hint).to_dict())
         finally:
             slot.release()
 
