@@ -9,6 +9,10 @@ export function filterModels(models: readonly ModelEntry[], search: string): Mod
   });
 }
 
+/** Whether the list is there and the model is not in it: neither on disk nor loaded nor known of the hub. */
+export const isMissing = (models: readonly ModelEntry[] | undefined, modelId: string) =>
+  models !== undefined && !models.some((one) => one.model_id === modelId);
+
 /** `owner/name` or a bare name, as the hub writes ids. */
 export const looksLikeHubId = (text: string) =>
   /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(text) && text.length <= 200;

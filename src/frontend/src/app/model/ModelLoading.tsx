@@ -7,7 +7,9 @@ import { LOAD_KEY, useLoadModel, useModels } from "@/api/queries/models";
 import type { Job, LoadRequest } from "@/api/types";
 import { JobProgress } from "@/components/JobProgress";
 import { isActive } from "@/lib/jobs";
+import { isMissing } from "@/lib/models";
 import { useModelId } from "@/state/address";
+import { UnknownModel } from "./UnknownModel";
 
 /** Under the top bar: the model of the page as it loads, or why it could not. */
 export function ModelLoading() {
@@ -16,7 +18,7 @@ export function ModelLoading() {
   const models = useModels();
   const jobs = useJobs();
   const newest = jobs.data?.jobs.find((job) => job.kind === "load" && job.model_id === modelId);
-  const refused = useRefusal(modelId);
+  const { refused, asking } = useLastWish(modelId);
 
   const refresh = useCallback(() => {
     for (const key of ["models", "jobs", "system"]) queries.invalidateQueries({ queryKey: [key] });
@@ -54,17 +56,28 @@ export function ModelLoading() {
         hint={newest.error?.hint}
       />
     );
+  // A load that has just ended is not in the list of models yet.
+  const loading = asking || newest?.state === "done";
+  if (jobs.data && !loading && isMissing(models.data?.models, modelId))
+    return <UnknownModel modelId={modelId} />;
   return null;
 }
 
-/** The server's answer to the last wish to load the model, where it was no. */
-function useRefusal(modelId: string): ApiError | null {
+/** The last wish to load the model: whether it still waits for an answer, and the answer where it was no. */
+function useLastWish(modelId: string): { refused: ApiError | null; asking: boolean } {
   const attempts = useMutationState({
     filters: { mutationKey: LOAD_KEY },
-    select: ({ state }) => ({ asked: state.variables as LoadRequest | undefined, error: state.error }),
+    select: ({ state }) => ({
+      asked: state.variables as LoadRequest | undefined,
+      error: state.error,
+      pending: state.status === "pending",
+    }),
   });
   const last = attempts.findLast(({ asked }) => asked?.model_id === modelId);
-  return last?.error instanceof ApiError ? last.error : null;
+  return {
+    refused: last?.error instanceof ApiError ? last.error : null,
+    asking: last?.pending ?? false,
+  };
 }
 
 /* What failed before the page was opened is old news; the list of jobs still tells it. */

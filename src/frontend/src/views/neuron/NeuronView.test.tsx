@@ -124,6 +124,13 @@ describe("without an index", () => {
   });
 });
 
+it("offers to build nothing on a model that is not there", async () => {
+  renderAt("/neuron?model=foo/bar&unit=mlp_act.0:7", <NeuronView />);
+  expect(await screen.findByText("foo/bar is not on this machine")).toBeVisible();
+  expect(screen.queryByRole("button", { name: "Build" })).toBeNull();
+  expect(screen.queryByLabelText("Text to try")).toBeNull();
+});
+
 it("shows skeletons while it loads, never an empty page", async () => {
   server.on("GET /api/indexes", never);
   renderAt(AT, <NeuronView />);

@@ -1,5 +1,5 @@
 import { Stack } from "@mantine/core";
-import { IconActivity } from "@tabler/icons-react";
+import { IconActivity, IconCubeOff } from "@tabler/icons-react";
 import { useIndexes } from "@/api/queries/indexes";
 import { useModelCard, useModels } from "@/api/queries/models";
 import { useNeuronTop } from "@/api/queries/neurons";
@@ -7,6 +7,7 @@ import { EmptyState, ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { useTokenNeurons } from "@/components/TokenNeurons";
 import { parseUnit } from "@/lib/address";
+import { isMissing } from "@/lib/models";
 import { readInt } from "@/lib/url";
 import { useModelId, useParams } from "@/state/address";
 import { Contexts } from "./Contexts";
@@ -32,6 +33,7 @@ function NeuronPage({ layer, index }: { layer: number; index: number }) {
   const modelId = useModelId();
   const models = useModels();
   const loaded = models.data?.models.find((one) => one.model_id === modelId)?.loaded ?? false;
+  const missing = isMissing(models.data?.models, modelId);
   const card = useModelCard(modelId, loaded);
   const indexes = useIndexes();
   const usable = (indexes.data?.indexes ?? []).filter((one) => one.model_id === modelId && one.usable);
@@ -54,16 +56,24 @@ function NeuronPage({ layer, index }: { layer: number; index: number }) {
       />
       <div className={classes.columns}>
         <Stack gap="sm" miw={0}>
-          <TryText
-            layer={layer}
-            index={index}
-            strongest={top.data?.stats?.max ?? 0}
-            onPick={tokenNeurons.pick}
-          />
-          {indexId !== null && params.get("build") && <IndexBuilder />}
+          {!missing && (
+            <TryText
+              layer={layer}
+              index={index}
+              strongest={top.data?.stats?.max ?? 0}
+              onPick={tokenNeurons.pick}
+            />
+          )}
+          {indexId !== null && !missing && params.get("build") && <IndexBuilder />}
           {indexes.error ? (
             <Panel title="Strongest contexts">
               <ErrorNote error={indexes.error} onRetry={() => indexes.refetch()} />
+            </Panel>
+          ) : missing && indexId === null ? (
+            <Panel title="Strongest contexts">
+              <EmptyState icon={<IconCubeOff size={24} />} title={`${modelId} is not on this machine`}>
+                What drives this neuron can be read once the model is loaded.
+              </EmptyState>
             </Panel>
           ) : indexes.data && indexId === null ? (
             <IndexBuilder />

@@ -1,0 +1,39 @@
+import { Alert, Button, Group, Text } from "@mantine/core";
+import { BUNDLED_MODEL, useLoadModel, useModels } from "@/api/queries/models";
+import { looksLikeHubId } from "@/lib/models";
+import { useChooseModel } from "./useChooseModel";
+
+/** A link may name a model that this machine has not; said at once, before anything is asked of it. */
+export function UnknownModel({ modelId }: { modelId: string }) {
+  const models = useModels();
+  const load = useLoadModel();
+  const choose = useChooseModel();
+  const bundled = models.data?.models.find((one) => one.model_id === BUNDLED_MODEL);
+  const onHub = looksLikeHubId(modelId);
+  return (
+    <Alert color="red" variant="light" mb="sm" title={`${modelId} is not on this machine`}>
+      <Text size="sm">
+        {onHub
+          ? "The address names a model that is not here. Load it from the hub, or choose another at the top."
+          : "The address names a model that is not here. Choose another at the top."}
+      </Text>
+      <Group mt="xs" gap="xs">
+        {onHub && (
+          <Button
+            size="compact-sm"
+            variant="default"
+            loading={load.isPending}
+            onClick={() => load.mutate({ model_id: modelId })}
+          >
+            Load {modelId} from the hub
+          </Button>
+        )}
+        {bundled && (
+          <Button size="compact-sm" variant="default" onClick={() => choose(BUNDLED_MODEL, bundled)}>
+            Use {BUNDLED_MODEL}
+          </Button>
+        )}
+      </Group>
+    </Alert>
+  );
+}
