@@ -130,6 +130,15 @@ def test_an_index_is_built_once_and_listed(model: str, corpus: str, index_id: st
     assert index_id in run("index", "list").stdout
 
 
+def test_the_field_of_a_corpus_can_be_named(model: str, tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text('{"body": "A cat."}\n', encoding="utf-8")
+    refused = run("index", "build", str(path), "-m", model)
+    assert refused.exit_code == 2
+    assert "on the command line" in refused.stderr
+    assert good("index", "build", str(path), "-m", model, "--field", "body")["documents"] == 1
+
+
 def test_progress_is_plain_lines_where_there_is_no_terminal(model: str, corpus: str) -> None:
     result = run("index", "build", corpus, "-m", model, "-k", "3")
     assert "Indexing: 3 of 3 documents" in result.stderr

@@ -38,6 +38,14 @@ def test_json_lines_keep_empty_documents_and_skip_blank_lines(tmp_path: Path) ->
     assert texts(read_jsonl(file)) == ["one\ntwo", "", "猫 \0"]
 
 
+def test_the_hint_says_where_another_field_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"body": "x"}\n')
+    with pytest.raises(BadRequest) as caught:
+        list(read_jsonl(tmp_path / "a.jsonl"))
+    assert "field 'text'" in caught.value.hint
+    assert "on the command line and in Python" in caught.value.hint
+
+
 def test_another_field_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"body": "x", "text": "y"}\n')
     assert texts(read_jsonl(tmp_path / "a.jsonl", field="body", name="mine")) == ["x"]

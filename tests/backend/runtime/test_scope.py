@@ -45,6 +45,16 @@ def test_an_index_is_built_once_and_then_found(tmp_path: Path, monkeypatch: pyte
     assert trace["mlp_act.1"][strongest.position, 5] == pytest.approx(strongest.activation, abs=1e-6)
 
 
+def test_the_field_of_a_corpus_can_be_named(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text('{"body": "one cat", "text": "no"}\n{"body": "two dogs", "text": "no"}\n')
+    scope = ns.wrap(tiny_model("llama"), tiny_tokenizer(), model_id="mine")
+    index = scope.index(corpus, k=1, field="body")
+    # A token a letter, of both bodies.
+    assert index.manifest.tokens == len("one cat") + len("two dogs")
+    assert scope.index(corpus, k=1).folder != index.folder
+
+
 def test_a_missing_corpus_is_named() -> None:
     with pytest.raises(NotFound, match=r"no-such\.txt"):
         ns.wrap(tiny_model("llama"), tiny_tokenizer()).index("no-such.txt")

@@ -33,6 +33,7 @@ def command() -> None:
 )
 @layers_option
 @click.option("--documents", type=click.IntRange(1), help="Take only the first so many documents.")
+@click.option("--field", default="text", show_default=True, help="What holds the text in a line of JSON Lines.")
 @dtype_option
 @device_option
 @json_option
@@ -42,6 +43,7 @@ def build(
     k: int,
     layers: tuple[int, ...] | None,
     documents: int | None,
+    field: str,
     dtype: str | None,
     device: str | None,
     as_json: bool,
@@ -52,7 +54,14 @@ def build(
 
     with progress("Indexing", "documents") as report:
         index = find_or_build(
-            scope.loaded, scope.workspace, corpus, k=k, layers=layers, documents=documents, progress=report
+            scope.loaded,
+            scope.workspace,
+            corpus,
+            k=k,
+            layers=layers,
+            documents=documents,
+            field=field,
+            progress=report,
         )
     manifest = index.manifest
     if as_json:

@@ -196,7 +196,10 @@ def _field_of(line: str, field: str, where: str) -> str:
     text = row.get(field)
     if not isinstance(text, str):
         what = "has no field" if field not in row else "holds no text in its field"
-        raise BadRequest(f"{where} {what} '{field}'.", "Name the field that holds the text.")
+        hint = (
+            f"Each line needs a field '{field}' with its text; on the command line and in Python another can be named."
+        )
+        raise BadRequest(f"{where} {what} '{field}'.", hint)
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -15,14 +15,14 @@ from neuronscope.models.loaded import LoadedModel
 from neuronscope.runtime.workspace import Workspace
 
 
-def open_corpus(ref: str | Path, documents: int | None = None) -> Corpus:
-    """``"bundled"``, or a text or JSON Lines file, cut after so many documents.
+def open_corpus(ref: str | Path, documents: int | None = None, field: str = "text") -> Corpus:
+    """``"bundled"``, or a text or JSON Lines file, whose lines hold the text in ``field``, cut after so many documents.
 
     Raises :class:`NotFound` for a missing file; broken content is a :class:`BadRequest` when it is read.
     """
     if str(ref) == "bundled":
         return bundled(documents)
-    return read_file(Path(ref).expanduser()).first(documents)
+    return read_file(Path(ref).expanduser(), field=field).first(documents)
 
 
 def find_or_build(
@@ -33,13 +33,14 @@ def find_or_build(
     k: int = 32,
     layers: Sequence[int] | None = None,
     documents: int | None = None,
+    field: str = "text",
     progress: Callable[[int, int], None] | None = None,
 ) -> Index:
     """The index of these very weights, texts and settings; built and kept in the workspace where there is none yet.
 
     Errors as in :func:`neuronscope.corpus.builder.build_index`.
     """
-    texts = open_corpus(corpus, documents)
+    texts = open_corpus(corpus, documents, field)
     chosen = tuple(address.layer for address in choose_layers(loaded, layers)[0])
     for folder in sorted(workspace.indexes.glob("x_*"), reverse=True):
         try:

@@ -60,14 +60,16 @@ class Scope:
         k: int = 32,
         layers: Sequence[int] | None = None,
         documents: int | None = None,
+        field: str = "text",
     ) -> Index:
         """The exact ``k`` strongest contexts of every neuron over a corpus: a text or JSONL file, or ``"bundled"``.
 
+        ``field`` is what holds the text in each line of a JSONL file.
         An index of the same model, corpus and settings that already exists is opened, not built again.
         """
         from neuronscope.runtime.indexing import find_or_build
 
-        return find_or_build(self.loaded, self.workspace, corpus, k=k, layers=layers, documents=documents)
+        return find_or_build(self.loaded, self.workspace, corpus, k=k, layers=layers, documents=documents, field=field)
 
     def __repr__(self) -> str:
         a = self.loaded.anatomy
