@@ -8,10 +8,12 @@ interface JobProgressProps {
   job: Job;
   /** Stands after the state, on its line. */
   trailing?: ReactNode;
+  /** A job started with this one and of no use without it: it is cancelled along with it. */
+  companion?: Job | null | undefined;
 }
 
 /** A job's title, how far it is, and a way to stop it. */
-export function JobProgress({ job, trailing }: JobProgressProps) {
+export function JobProgress({ job, trailing, companion }: JobProgressProps) {
   const { title } = job;
   const cancel = useCancelJob();
   const share = fraction(job);
@@ -27,7 +29,10 @@ export function JobProgress({ job, trailing }: JobProgressProps) {
             size="compact-xs"
             variant="default"
             loading={cancel.isPending}
-            onClick={() => cancel.mutate(job.job_id)}
+            onClick={() => {
+              cancel.mutate(job.job_id);
+              if (companion && isActive(companion)) cancel.mutate(companion.job_id);
+            }}
             aria-label={`Cancel: ${title}`}
           >
             Cancel

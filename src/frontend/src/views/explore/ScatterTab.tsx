@@ -71,7 +71,7 @@ export function ScatterTab({ head, trace }: ScatterTabProps) {
       >
         <Stack gap="sm" px="sm">
           {jobs.map((job) => (
-            <JobProgress key={job.job_id} job={job} />
+            <JobProgress key={job.job_id} job={job} companion={job === layout.data ? clusters.data : null} />
           ))}
           {lost && <ErrorNote error={lost} onRetry={form.run} compact />}
         </Stack>
