@@ -18,7 +18,7 @@ export function ChosenUnits() {
       {selection && (
         <Button
           size="compact-sm"
-          variant="subtle"
+          variant="default"
           onClick={() => {
             const list = document.getElementById(SELECTION_ID);
             list?.scrollIntoView({ block: "nearest" });
