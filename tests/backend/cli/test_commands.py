@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -156,6 +157,38 @@ def test_queries(model: str, index_id: str) -> None:
     plain = run("query", "neuron", "mlp_act.1:5", "mlp_act.0:2", "--index", index_id)
     assert plain.stdout.startswith("unit\tactivation")
     assert run("query", "token", token, "--index", index_id).stdout.startswith("unit\tmax")
+
+
+@pytest.mark.parametrize("command", [("query", "neuron", "mlp_act.1:5"), ("query", "token", " "), ("analyse", "pca")])
+def test_a_table_says_which_index_answered(index_id: str, command: tuple[str, ...]) -> None:
+    entry = next(entry for entry in good("index", "list") if entry["index_id"] == index_id)
+    result = run(*command, "--index", index_id)
+    assert result.exit_code == 0, result.output
+    assert f"over corpus, {entry['tokens']} tokens ({index_id})" in result.stderr
+    assert index_id not in result.stdout
+    assert run(*command, "--index", index_id, "--json").stderr == ""
+
+
+def test_a_token_without_an_answer_is_explained(index_id: str) -> None:
+    several = run("query", "token", " cat", "--index", index_id)
+    assert (several.exit_code, several.stdout) == (0, "")
+    assert "' cat' is not one token of this corpus" in several.stderr
+    assert good("query", "token", " cat", "--index", index_id)["neurons"] == []
+
+
+def test_a_token_on_which_nothing_peaks_is_explained(index_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from neuronscope.corpus.index import Index
+
+    monkeypatch.setattr(Index, "token_neurons", lambda *_: [])
+    assert "'a' occurs in the corpus, but no neuron" in run("query", "token", "a", "--index", index_id).stderr
+
+
+def test_without_an_index_the_hint_says_how_to_build_one(tiny_models: Path) -> None:
+    other = str(tiny_models / "two")
+    result = run("query", "token", "a", "-m", other)
+    assert result.exit_code == 2
+    assert f"`neuronscope index build bundled -m {shlex.quote(other)}`" in result.stderr
+    assert "POST /api/indexes" in result.stderr
 
 
 def test_options_of_an_analysis_come_from_its_declaration(model: str, index_id: str) -> None:

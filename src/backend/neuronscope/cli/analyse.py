@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from neuronscope.cli.common import (
-    engine,
+    choose_index,
     find_trace,
     json_option,
     layers_option,
     model_option,
+    name_index,
     print_json,
     print_table,
     spinner,
-    workspace,
 )
 from neuronscope.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from neuronscope.analysis.registry import Analysis, Parameter
+    from neuronscope.corpus.index import Index
     from neuronscope.runtime.summaries import Matrix
 
 
@@ -66,7 +68,7 @@ def _command(row: Analysis) -> click.Command:
 
         given = {name: value for name, value in parameters.items() if value is not None}
         registry.validate(row.name, given)
-        matrix = _matrix(trace_ref, index_id, model, point, layers)
+        matrix = _matrix(trace_ref, index_id, model, point, layers, say=None if as_json else name_index)
         with spinner(row.title):
             result = registry.run(row.name, matrix.values, matrix.units, given)
         if as_json:
@@ -91,9 +93,13 @@ def _option(parameter: Parameter) -> click.Option:
 
 
 def _matrix(
-    trace_ref: str | None, index_id: str | None, model: str | None, point: str, layers: tuple[int, ...] | None
+    trace_ref: str | None,
+    index_id: str | None,
+    model: str | None,
+    point: str,
+    layers: tuple[int, ...] | None,
+    say: Callable[[Index], None] | None,
 ) -> Matrix:
-    from neuronscope.runtime.shelf import Shelf
     from neuronscope.runtime.summaries import Matrix, trace_matrix
 
     if trace_ref is not None and index_id is not None:
@@ -101,7 +107,10 @@ def _matrix(
     if trace_ref is not None:
         with find_trace(trace_ref) as trace:
             return trace_matrix(trace, point, layers)
-    sample = Shelf(workspace(), engine()).choose(model, index_id).sample(layers)
+    index = choose_index(model, index_id)
+    if say is not None:
+        say(index)
+    sample = index.sample(layers)
     return Matrix(sample.units, sample.values)
 
 

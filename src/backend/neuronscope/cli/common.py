@@ -14,6 +14,7 @@ import click
 from neuronscope.core.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
+    from neuronscope.corpus.index import Index
     from neuronscope.models.sources import ModelSource
     from neuronscope.runtime.engine import Engine
     from neuronscope.runtime.scope import Scope
@@ -83,6 +84,19 @@ def load(model: str | None, dtype: str | None = None, device: str | None = None)
 
         model_logging.disable_progress_bar()
         return scope.load(model or BUNDLED_ID, dtype=dtype, device=device)
+
+
+def choose_index(model: str | None, index_id: str | None) -> Index:
+    """The index of an id, or the newest that fits the model. Errors as :meth:`neuronscope.runtime.shelf.Shelf.choose`."""
+    from neuronscope.runtime.shelf import Shelf
+
+    return Shelf(workspace(), engine()).choose(model, index_id)
+
+
+def name_index(index: Index) -> None:
+    """Say which index answers; not among the rows, which programs read."""
+    manifest = index.manifest
+    click.echo(f"{manifest.model_id} over {manifest.corpus}, {manifest.tokens} tokens ({index.id})", err=True)
 
 
 def find_trace(ref: str) -> Trace:

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neuronscope.cli.common import engine, json_option, model_option, print_json, print_table, show, workspace
+from neuronscope.cli.common import (
+    choose_index,
+    json_option,
+    model_option,
+    name_index,
+    print_json,
+    print_table,
+    show,
+)
 
 if TYPE_CHECKING:
     from neuronscope.corpus.answers import Context
-    from neuronscope.corpus.index import Index
 
 index_option = click.option("--index", "index_id", help="Id of an index [default: the newest that fits the model].")
 k_option = click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
@@ -31,7 +38,7 @@ def command() -> None:
 @json_option
 def neuron(units: tuple[str, ...], model: str | None, index_id: str | None, k: int, window: int, as_json: bool) -> None:
     """The strongest contexts of UNITS, such as mlp_act.3:42."""
-    index = _index(model, index_id)
+    index = choose_index(model, index_id)
     contexts = index.top(units, k=k, window=window)
     if as_json:
         print_json(
@@ -46,6 +53,7 @@ def neuron(units: tuple[str, ...], model: str | None, index_id: str | None, k: i
             }
         )
         return
+    name_index(index)
     print_table(
         ("unit", "activation", "document", "position", "context"),
         (_row(index.manifest.point, context) for context in contexts),
@@ -62,8 +70,10 @@ def neuron(units: tuple[str, ...], model: str | None, index_id: str | None, k: i
 @json_option
 def token(token: str, model: str | None, index_id: str | None, k: int, as_json: bool) -> None:
     """The neurons that TOKEN, with its leading space if it has one, drives hardest."""
-    index = _index(model, index_id)
+    index = choose_index(model, index_id)
     found = index.token_neurons(token, k)
+    if not found:
+        click.echo(_nothing(index.occurs(token), token), err=True)
     if as_json:
         print_json(
             {
@@ -74,16 +84,19 @@ def token(token: str, model: str | None, index_id: str | None, k: int, as_json: 
             }
         )
         return
+    name_index(index)
+    if not found:
+        return
     point = index.manifest.point
     print_table(
         ("unit", "max", "mean", "count"), ((f"{point}.{n.layer}:{n.unit}", n.max, n.mean, n.count) for n in found)
     )
 
 
-def _index(model: str | None, index_id: str | None) -> Index:
-    from neuronscope.runtime.shelf import Shelf
-
-    return Shelf(workspace(), engine()).choose(model, index_id)
+def _nothing(occurs: bool, token: str) -> str:
+    if occurs:
+        return f"'{show(token)}' occurs in the corpus, but no neuron's strongest contexts peak on it."
+    return f"'{show(token)}' is not one token of this corpus: it does not occur in it, or is several tokens."
 
 
 def _row(point: str, context: Context) -> tuple[object, ...]:

@@ -130,6 +130,10 @@ class Index:
         ranked = sorted(pairs.items(), key=lambda pair: (-pair[1].max, pair[0]))
         return [neuron for _, neuron in ranked[:k]]
 
+    def occurs(self, token: str) -> bool:
+        """Whether a text is one token of the corpus, as the model's tokenizer cut it."""
+        return token in self._ids_by_text
+
     def sample(self, layers: Sequence[int] | None = None) -> CorpusSample:
         """The corpus sample: values of all units of ``layers`` (all by default) at its tokens.
 

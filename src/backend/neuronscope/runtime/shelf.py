@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Iterator
@@ -63,7 +64,11 @@ class Shelf:
             if self._key(wanted, manifest.dtype) == manifest.model_key:
                 return self._index(folder)
         self._engine.sources.find(wanted)
-        raise NotFound(f"There is no index of {wanted[:80]} yet.", "Build one: it takes a minute for a small model.")
+        command = "neuronscope index build bundled" + ("" if wanted == BUNDLED_ID else f" -m {shlex.quote(wanted)}")
+        raise NotFound(
+            f"There is no index of {wanted[:80]} yet.",
+            f"Build one with `{command}`, or POST /api/indexes, or Build on the neuron's page.",
+        )
 
     def delete(self, index_id: str) -> None:
         """Remove an index; :class:`NotFound` where there is none."""
