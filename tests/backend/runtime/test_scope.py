@@ -7,6 +7,7 @@ import pytest
 
 import neuronscope as ns
 from neuronscope.core.errors import NotFound
+from neuronscope.core.ids import new_id
 from neuronscope.corpus.index import Index
 from support.families import tiny_model
 from support.tokenizers import save_tiny, tiny_tokenizer
@@ -53,6 +54,21 @@ def test_the_field_of_a_corpus_can_be_named(tmp_path: Path) -> None:
     # A token a letter, of both bodies.
     assert index.manifest.tokens == len("one cat") + len("two dogs")
     assert scope.index(corpus, k=1).folder != index.folder
+
+
+def test_traces_and_indexes_of_the_workspace_are_opened_by_id(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("one cat")
+    scope = ns.wrap(tiny_model("llama"), tiny_tokenizer(), model_id="mine")
+    with scope.capture("one cat") as trace, ns.open_trace(trace.trace_id) as again:
+        assert again.path == trace.path
+    index = scope.index(corpus, k=1)
+    assert ns.open_index(index.id).folder == index.folder
+    for opened, kind in ((ns.open_trace, "t"), (ns.open_index, "x")):
+        with pytest.raises(NotFound):
+            opened(new_id(kind))
+        with pytest.raises(NotFound):
+            opened("nonsense")
 
 
 def test_a_missing_corpus_is_named() -> None:

@@ -17,6 +17,9 @@ class NeuronScopeError(Exception):
         self.message = message
         self.hint = hint
 
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
     def to_dict(self) -> dict[str, str]:
         """The body of ``{"error": …}`` as CONTRACTS has it."""
         return {"code": self.code, "message": self.message, "hint": self.hint}

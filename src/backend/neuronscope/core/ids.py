@@ -19,8 +19,14 @@ def new_id(kind: str) -> str:
     return f"{kind}_{str(ULID()).lower()}"
 
 
+def is_id(text: str, kind: str) -> bool:
+    """Whether a text has the shape of an id of that kind."""
+    return _ID.fullmatch(text) is not None and text[0] == kind
+
+
 def check_id(text: str, kind: str) -> str:
     """The same text if it has the shape of an id of that kind, else :class:`NotFound`."""
-    if _ID.fullmatch(text) is None or text[0] != kind:
-        raise NotFound(f"'{text[:60]}' is not the id of a {KINDS[kind]}.")
+    if not is_id(text, kind):
+        article = "an" if KINDS[kind][0] in "aeiou" else "a"
+        raise NotFound(f"'{text[:60]}' is not the id of {article} {KINDS[kind]}.")
     return text

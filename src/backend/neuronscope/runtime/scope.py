@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuronscope.capture.forward import capture_prompt
+from neuronscope.core.ids import is_id
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models import loader
 from neuronscope.models.loaded import LoadedModel
@@ -104,13 +105,19 @@ def wrap(
     return Scope(loader.wrap(model, tokenizer, model_id), workspace)
 
 
-def open_trace(path: str | Path) -> Trace:
-    """Open a ``.trace`` file."""
-    return Trace.open(Path(path))
+def open_trace(ref: str | Path) -> Trace:
+    """Open a ``.trace`` file, or a trace of the default workspace by its id."""
+    path = Path(ref)
+    if is_id(str(ref), "t") and not path.exists():
+        path = Workspace.default().trace_path(str(ref))
+    return Trace.open(path)
 
 
-def open_index(path: str | Path) -> Index:
-    """Open an index folder."""
+def open_index(ref: str | Path) -> Index:
+    """Open an index folder, or an index of the default workspace by its id."""
     from neuronscope.corpus.index import Index
 
-    return Index.open(Path(path))
+    path = Path(ref)
+    if is_id(str(ref), "x") and not path.exists():
+        path = Workspace.default().index_path(str(ref))
+    return Index.open(path)
