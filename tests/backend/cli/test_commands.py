@@ -203,6 +203,17 @@ def test_options_of_an_analysis_come_from_its_declaration(model: str, index_id: 
     assert "mlp_act.1:" not in plain.stdout
 
 
+def test_the_largest_seed_is_printed_plainly() -> None:
+    said = " ".join(run("analyse", "kmeans", "--help").output.split())
+    assert "from 0 to 4294967295" in said
+    assert "e+09" not in said
+
+
+def test_a_hint_is_printed_once(tmp_path: Path) -> None:
+    result = run("index", "build", str(tmp_path / "gone.txt"), "-m", "neuronscope/tiny")
+    assert result.stderr.count("A corpus is a text file") == 1
+
+
 def test_analysis_of_a_trace(model: str) -> None:
     made = good("capture", "Hi there", "-m", model)
     found = good("analyse", "pca", "--trace", made["trace_id"], "--point", "resid_post", "--layers", "1")
@@ -229,6 +240,7 @@ def test_an_index_can_be_deleted(model: str, corpus: str) -> None:
         (("capture", "Hi", "-m", "EMPTY"), 2, "no config.json"),
         (("layers",), 2, "Give a prompt"),
         (("layers", "--trace", "nonsense"), 2, "not the id of a trace"),
+        (("index", "delete", "nonsense"), 2, "not the id of an index"),
         (("layers", "--trace", "gone.trace"), 2, "no trace"),
         (("index", "build", "gone.txt", "-m", "MODEL"), 2, "no file"),
         (("query", "neuron", "mlp_act.1:99", "-m", "MODEL"), 2, ""),
