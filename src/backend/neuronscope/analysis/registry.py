@@ -62,10 +62,10 @@ class Parameter:
             return "true or false"
         noun = "a whole number" if self.kind == "int" else "a number"
         if self.minimum is not None and self.maximum is not None:
-            return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+            return f"{noun} from {self.minimum:.12g} to {self.maximum:.12g}"
         if self.minimum is not None:
-            return f"{noun} of at least {self.minimum:g}"
-        return noun if self.maximum is None else f"{noun} of at most {self.maximum:g}"
+            return f"{noun} of at least {self.minimum:.12g}"
+        return noun if self.maximum is None else f"{noun} of at most {self.maximum:.12g}"
 
 
 @dataclass(frozen=True, slots=True)

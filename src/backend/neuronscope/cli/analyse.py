@@ -88,16 +88,8 @@ def _option(parameter: Parameter) -> click.Option:
     return click.Option(
         [f"--{parameter.name.replace('_', '-')}", parameter.name],
         type=kind,
-        help=f"{parameter.help} It is {_range(parameter)} [default: {parameter.default}].",
+        help=f"{parameter.help} It is {parameter.range} [default: {parameter.default}].",
     )
-
-
-def _range(parameter: Parameter) -> str:
-    low, high = parameter.minimum, parameter.maximum
-    if parameter.kind == "int" and low is not None and high is not None:
-        # Six digits are too few for the largest seed.
-        return f"a whole number from {int(low)} to {int(high)}"
-    return parameter.range
 
 
 def _matrix(
