@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import huggingface_hub.errors as hub_errors
@@ -149,3 +150,13 @@ def test_a_cached_snapshot_loads_offline(folder: Path, tmp_path: Path, monkeypat
 
 def test_the_bundled_model_is_listed_first() -> None:
     assert Sources().list()[0].model_id == BUNDLED_ID
+
+
+def test_models_that_load_at_once_do_not_break_each_other(folder: Path) -> None:
+    """transformers loses tied weights where two threads load at once, unless they take turns."""
+    sources = [Sources().find(BUNDLED_ID), folder_source(folder)] * 3
+    with ThreadPoolExecutor(len(sources)) as pool:
+        loaded = list(pool.map(lambda source: load(source, device="cpu"), sources))
+    assert len({one.key for one in loaded}) == 2
+    tied = loaded[0].model
+    assert tied.get_output_embeddings().weight is tied.get_input_embeddings().weight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -124,22 +125,15 @@ def fetch(model_id: str, revision: str | None = None) -> Path:
         raise NotFound(f"The hub refused '{model_id}'.", str(error).splitlines()[0][:200]) from error
 
 
+# transformers switches how modules are made while it loads, for the whole process: two loads at once break each other.
+_one_at_a_time = threading.Lock()
+
+
 def _from_folder(files: ModelFiles, dtype: str, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     options = {"dtype": getattr(torch, dtype), "use_safetensors": True, "output_loading_info": True, **safe}
-    try:
-        # With loading info it returns a pair, which its annotation does not say.
-        pair: Any = AutoModelForCausalLM.from_pretrained(files.folder, **options)
-        model, report = pair
-    except (SafetensorError, RuntimeError) as error:
-        raise CorruptModel(
-            f"The weights of '{files.folder.name}' don't fit its configuration: {_first_line(error)}",
-            "Fetch the model anew.",
-        ) from error
-    except (ValueError, KeyError, ImportError, OSError) as error:
-        raise UnsupportedModel(
-            f"transformers can't make a causal language model of '{files.folder.name}' ({files.family}): {_first_line(error)}"
-        ) from error
+    with _one_at_a_time:
+        model, report = _read_weights(files, options)
     missing = sorted(report["missing_keys"])
     if missing or report["mismatched_keys"]:
         raise CorruptModel(
@@ -151,6 +145,23 @@ def _from_folder(files: ModelFiles, dtype: str, device: str) -> tuple[PreTrained
     except (ValueError, KeyError, OSError, ImportError, TypeError, RuntimeError) as error:
         raise UnsupportedModel(f"'{files.folder.name}' has no usable tokenizer: {_first_line(error)}") from error
     return model.to(device).eval(), tokenizer
+
+
+def _read_weights(files: ModelFiles, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The model, and transformers' account of which weights were missing or did not fit."""
+    try:
+        # With loading info it returns a pair, which its annotation does not say.
+        pair: Any = AutoModelForCausalLM.from_pretrained(files.folder, **options)
+        return pair[0], pair[1]
+    except (SafetensorError, RuntimeError) as error:
+        raise CorruptModel(
+            f"The weights of '{files.folder.name}' don't fit its configuration: {_first_line(error)}",
+            "Fetch the model anew.",
+        ) from error
+    except (ValueError, KeyError, ImportError, OSError) as error:
+        raise UnsupportedModel(
+            f"transformers can't make a causal language model of '{files.folder.name}' ({files.family}): {_first_line(error)}"
+        ) from error
 
 
 def _first_line(error: BaseException) -> str:
