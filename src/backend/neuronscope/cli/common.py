@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from neuronscope.core.errors import BadRequest, NotFound
+from neuronscope.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from neuronscope.corpus.index import Index
@@ -210,10 +210,3 @@ def progress(text: str, unit: str) -> Iterator[Callable[[int, int | None], None]
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def existing(path: Path) -> Path:
-    """A file that is there; :class:`NotFound` with its name otherwise."""
-    if not path.is_file():
-        raise NotFound(f"There is no file '{path}'.", "Check the path.")
-    return path

@@ -11,10 +11,10 @@ from pathlib import Path
 import yaml
 
 from neuronscope.core.errors import NeuronScopeError, NotFound
+from neuronscope.models import bundled
 from neuronscope.models.files import check_folder
 
-BUNDLED_ID = "neuronscope/tiny"
-_BUNDLED = Path(__file__).parent / "bundled"
+BUNDLED_ID = bundled.MODEL_ID
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
 
 
@@ -70,12 +70,9 @@ class Sources:
         return ModelSource(model_id, "hub", "unknown", None, None, note="fetched from the hub when it is loaded")
 
     def _bundled(self) -> Iterator[ModelSource]:
-        if (_BUNDLED / "tiny").is_dir():
-            yield _from_folder(BUNDLED_ID, "bundled", _BUNDLED / "tiny")
-        series = _BUNDLED / "tuned"
-        if series.is_dir():
-            for folder in sorted((f for f in series.iterdir() if f.is_dir()), key=lambda f: int(f.name)):
-                yield _from_folder(f"{BUNDLED_ID}-tuned-{folder.name}", "bundled", folder)
+        yield _from_folder(BUNDLED_ID, "bundled", bundled.folder())
+        for folder in bundled.series_folders():
+            yield _from_folder(f"{BUNDLED_ID}-tuned-{folder.name}", "bundled", folder)
 
     def _local(self) -> Iterator[ModelSource]:
         seen: dict[str, int] = {}
