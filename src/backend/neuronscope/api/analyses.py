@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from neuronscope.api.reply import job_out
 from neuronscope.api.schemas.analyses import AnalysisList, AnalysisRequest
 from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.services import Services
 from neuronscope.api.traces import open_trace
-from neuronscope.api.work import job_out
 from neuronscope.core.errors import BadRequest
 from neuronscope.runtime.jobs import JobHandle
 from neuronscope.runtime.summaries import Matrix, trace_matrix

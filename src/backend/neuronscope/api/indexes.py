@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from neuronscope.api import corpora
+from neuronscope.api.reply import job_out
 from neuronscope.api.schemas.common import Answer
 from neuronscope.api.schemas.indexes import (
     Context,
     DrivenNeuron,
     IndexEntry,
     IndexList,
+    IndexRequest,
     NeuronQuery,
     NeuronTop,
     NgramStat,
@@ -18,9 +21,15 @@ from neuronscope.api.schemas.indexes import (
     TokenTop,
     UnitStats,
 )
+from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.services import Services
 from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadRequest
+from neuronscope.core.ids import new_id
+from neuronscope.runtime.jobs import JobHandle
+
+if TYPE_CHECKING:
+    from neuronscope.models.loaded import LoadedModel
 
 SHOWN = 50
 """Tokens and n-grams that an answer lists."""
@@ -91,3 +100,38 @@ def token_top(services: Services, query: TokenQuery) -> TokenTop:
 def _sent(answer: type[A], found: object) -> A:
     """What the index found, as it is sent. Read off its attributes: copying a context's lists takes longer than finding it."""
     return answer.model_validate(found, from_attributes=True)
+
+
+def start_index(services: Services, body: IndexRequest) -> JobOut:
+    """A job that builds an index. Corpus and model, and the layers of a loaded model, are checked here and now."""
+    engine, workspace = services.engine, services.workspace
+    model_id = services.present(body.model_id)
+    engine.check(model_id)
+    corpus = corpora.open_corpus(workspace, body.corpus, body.documents)
+    if model_id in engine.loaded_ids():
+        engine.run(model_id, lambda loaded: _choose_layers(loaded, body.layers))
+
+    def work(handle: JobHandle) -> dict[str, object]:
+        loaded = engine.run(model_id, lambda loaded: loaded)
+        from neuronscope.corpus.builder import build_index
+
+        index_id = new_id("x")
+        build_index(
+            loaded,
+            corpora.watched(corpus, handle.check),
+            workspace.index_path(index_id),
+            k=body.k,
+            layers=body.layers,
+            run=lambda batch: engine.run(model_id, lambda _: batch()),
+            progress=lambda done, total: handle.progress(done, total, "documents"),
+            check=handle.check,
+        )
+        return {"index_id": index_id}
+
+    return job_out(services.jobs.start("index", f"Index of {model_id} over {body.corpus}", work, model_id=model_id))
+
+
+def _choose_layers(loaded: LoadedModel, layers: list[int] | None) -> None:
+    from neuronscope.corpus.builder import choose_layers
+
+    choose_layers(loaded, layers)

@@ -9,6 +9,9 @@ from typing import Any
 from flask import Response, request
 from pydantic import BaseModel
 
+from neuronscope.api.schemas.jobs import JobOut
+from neuronscope.runtime.jobs import Job
+
 STREAM_KEY = "neuronscope.stream"
 """Key of the ASGI scope under which a route leaves an iterable of chunks for the ASGI side to send."""
 
@@ -16,6 +19,11 @@ STREAM_KEY = "neuronscope.stream"
 def reply(model: BaseModel, status: int = 200) -> Response:
     """A model as JSON. NaN and infinities become null, since JSON has no word for them."""
     return Response(model.model_dump_json(), status=status, mimetype="application/json")
+
+
+def job_out(job: Job) -> JobOut:
+    """A job as it is sent."""
+    return JobOut.model_validate(job.to_dict())
 
 
 def json_reply(data: dict[str, Any], status: int = 200) -> Response:

@@ -6,8 +6,8 @@ import logging
 import threading
 
 from neuronscope.api.settings import Settings
-from neuronscope.core.errors import NeuronScopeError
-from neuronscope.models.sources import Sources
+from neuronscope.core.errors import Conflict, NeuronScopeError
+from neuronscope.models.sources import BUNDLED_ID, Sources
 from neuronscope.runtime.engine import Engine, import_model_stack
 from neuronscope.runtime.isolated import Isolated
 from neuronscope.runtime.jobs import Jobs
@@ -33,6 +33,17 @@ class Services:
     def ready(self) -> bool:
         """Whether the libraries that run models are imported."""
         return self._imported.is_set()
+
+    def present(self, model_id: str | None) -> str:
+        """The id of a model that is on this machine; the bundled one's for None.
+
+        Raises :class:`NotFound` for an unknown id and :class:`Conflict` for a model that is only on the hub: fetching
+        gigabytes is a job of its own, never the side effect of a prompt.
+        """
+        wanted = model_id or BUNDLED_ID
+        if wanted not in self.engine.loaded_ids() and self.engine.sources.find(wanted).folder is None:
+            raise Conflict(f"{wanted} is not on this machine yet.", "Load it first: that fetches it from the hub.")
+        return wanted
 
     def warm(self) -> None:
         """Import what runs models and load the bundled one, so that a first capture need not wait for either."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Response
 
+from neuronscope.api.captures import capture
 from neuronscope.api.reply import reply
 from neuronscope.api.routes.common import blueprint, services
 from neuronscope.api.schemas.captures import CaptureAnswer, CaptureRequest
-from neuronscope.api.work import capture
 
 api = blueprint("captures", "Run a prompt once and keep what the taps saw.")
 

@@ -10,7 +10,6 @@ from neuronscope.api.routes.common import blueprint, services
 from neuronscope.api.schemas.indexes import IndexList, IndexPath, IndexRequest
 from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.schemas.traces import Deleted
-from neuronscope.api.work import start_index
 
 api = blueprint("indexes", "The strongest contexts of every neuron over a corpus.")
 
@@ -24,7 +23,7 @@ def list_indexes() -> Response:
 @api.post("/indexes", responses={202: JobOut})
 def create_index(body: IndexRequest) -> Response:
     """Start building an index; the job's result names it"""
-    return reply(start_index(services(), body), 202)
+    return reply(indexes.start_index(services(), body), 202)
 
 
 @api.delete("/indexes/<index_id>", responses={200: Deleted})

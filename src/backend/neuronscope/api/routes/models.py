@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Response
 
-from neuronscope.api import work
+from neuronscope.api import cards, models
 from neuronscope.api.reply import reply
 from neuronscope.api.routes.common import blueprint, services
+from neuronscope.api.schemas.cards import CardQuery, ModelCard
 from neuronscope.api.schemas.jobs import JobOut
-from neuronscope.api.schemas.models import CardQuery, LoadRequest, ModelCard, ModelList, UnloadAnswer, UnloadRequest
+from neuronscope.api.schemas.models import LoadRequest, ModelList, UnloadAnswer, UnloadRequest
 
 api = blueprint("models", "Models that can be looked into.")
 
@@ -16,13 +17,13 @@ api = blueprint("models", "Models that can be looked into.")
 @api.get("/models", responses={200: ModelList})
 def list_models() -> Response:
     """Every model known here: bundled, cached, local, and those of the hub worth starting with"""
-    return reply(work.list_models(services()))
+    return reply(models.list_models(services()))
 
 
 @api.post("/models/load", responses={202: JobOut})
 def load_model(body: LoadRequest) -> Response:
     """Start loading a model; the job's result is its card"""
-    return reply(work.start_load(services(), body), 202)
+    return reply(models.start_load(services(), body), 202)
 
 
 @api.post("/models/unload", responses={200: UnloadAnswer})
@@ -35,4 +36,4 @@ def unload_model(body: UnloadRequest) -> Response:
 @api.get("/models/card", responses={200: ModelCard})
 def get_model_card(query: CardQuery) -> Response:
     """Anatomy, parameter counts and hook points of a model; loads it if need be"""
-    return reply(work.model_card(services(), query.model_id))
+    return reply(cards.model_card(services(), query.model_id))

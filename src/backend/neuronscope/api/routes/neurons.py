@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Response
 
 from neuronscope.api import indexes
+from neuronscope.api.captures import probe
 from neuronscope.api.reply import reply
 from neuronscope.api.routes.common import blueprint, services
 from neuronscope.api.schemas.indexes import NeuronQuery, NeuronTop, ProbeAnswer, ProbeRequest
-from neuronscope.api.work import probe
 
 api = blueprint("neurons", "What drives a neuron.")
 

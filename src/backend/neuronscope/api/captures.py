@@ -1,0 +1,62 @@
+"""Captures and probes: what a prompt does, kept as a trace or told at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neuronscope.api.schemas.captures import CaptureAnswer, CaptureRequest
+from neuronscope.api.schemas.indexes import ProbeAnswer, ProbeRequest
+from neuronscope.api.services import Services
+from neuronscope.core.address import Address, Unit
+from neuronscope.core.spec import CaptureSpec
+
+if TYPE_CHECKING:
+    from neuronscope.models.loaded import LoadedModel
+    from neuronscope.traces.store import Trace
+
+
+def capture(services: Services, body: CaptureRequest) -> CaptureAnswer:
+    """Run a prompt on its model's thread and write the trace."""
+    spec = CaptureSpec(
+        None if body.points is None else tuple(body.points), None if body.layers is None else tuple(body.layers)
+    )
+
+    def work(loaded: LoadedModel) -> Trace:
+        from neuronscope.capture.forward import capture_prompt
+
+        return capture_prompt(loaded, body.prompt, spec, services.workspace.traces)
+
+    with services.engine.run(services.present(body.model_id), work) as trace:
+        return CaptureAnswer.model_validate(
+            {
+                "trace_id": trace.trace_id,
+                "model_id": trace.model_id,
+                "tokens": [{"id": t.id, "text": t.text, "special": t.special} for t in trace.tokens],
+                "layers": trace.layers,
+                "points": trace.points,
+                "unavailable": trace.unavailable,
+                "top": trace.step(0).top,
+            }
+        )
+
+
+def probe(services: Services, body: ProbeRequest) -> ProbeAnswer:
+    """One neuron's value on every token of a text; nothing is kept."""
+    unit = Unit(Address("mlp_act", body.layer), body.unit)
+
+    def work(loaded: LoadedModel) -> ProbeAnswer:
+        from neuronscope.capture.forward import run_prompt
+
+        loaded.anatomy.check_unit(unit)
+        encoded = loaded.encode(body.text)
+        tensors, _ = run_prompt(loaded, encoded, [unit.address])
+        return ProbeAnswer(
+            model_id=loaded.model_id,
+            layer=body.layer,
+            unit=body.unit,
+            tokens=[token.text for token in encoded.tokens],
+            special=[token.special for token in encoded.tokens],
+            activations=tensors[unit.address][:, unit.index].tolist(),
+        )
+
+    return services.engine.run(services.present(body.model_id), work)
