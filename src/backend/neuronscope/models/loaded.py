@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from neuronscope.core.errors import BadRequest, TooLarge
 from neuronscope.core.events import Token
 from neuronscope.models.anatomy import Anatomy
+from neuronscope.models.parity import Parity
 from neuronscope.models.structure import text_config
 
 
@@ -37,6 +38,7 @@ class LoadedModel:
     key: str
     about: str = ""
     quantization: str = "none"
+    parity: Parity | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
