@@ -123,12 +123,12 @@ class Engine:
 
     def _load(self, model_id: str, options: dict[str, Any]) -> LoadedModel:
         import_model_stack()
-        from neuronscope.models.loader import load
+        from neuronscope.runtime.opening import open_model
 
         source = self.sources.find(model_id)
         while True:
             try:
-                return load(source, **options)
+                return open_model(source, **options)
             except InsufficientMemory:
                 if not self._evict_idle():
                     raise
@@ -155,7 +155,8 @@ def import_model_stack() -> None:
     with _importing:
         import neuronscope.corpus.builder
         import neuronscope.models.card
-        import neuronscope.models.loader  # noqa: F401
+        import neuronscope.models.loader
+        import neuronscope.runtime.opening  # noqa: F401
 
 
 def _is_as(loaded: LoadedModel, option: str, value: str) -> bool:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from neuronscope.capture.forward import capture_prompt
 from neuronscope.core.ids import is_id
 from neuronscope.core.spec import CaptureSpec
-from neuronscope.models import loader
 from neuronscope.models.loaded import LoadedModel
+from neuronscope.models.parity import Parity
 from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source
+from neuronscope.runtime.opening import open_model, wrap_model
 from neuronscope.runtime.workspace import Workspace
 from neuronscope.traces.store import Trace
 
@@ -41,6 +42,11 @@ class Scope:
     def neurons(self) -> int | None:
         """Neurons of a layer (the widest one's, where they differ); ``None`` in models without plain MLPs."""
         return self.loaded.anatomy.d_mlp
+
+    @property
+    def parity(self) -> Parity | None:
+        """How far the tapped model is from the plain Hugging Face one, measured when it was loaded."""
+        return self.loaded.parity
 
     def points(self) -> list[str]:
         """Addresses that this model serves."""
@@ -91,7 +97,7 @@ def load(
     """
     path = Path(ref).expanduser()
     source = folder_source(path) if path.is_dir() else Sources().find(str(ref))
-    return Scope(loader.load(source, revision=revision, dtype=dtype, device=device), workspace)
+    return Scope(open_model(source, revision=revision, dtype=dtype, device=device), workspace)
 
 
 def wrap(
@@ -102,7 +108,7 @@ def wrap(
     workspace: Workspace | None = None,
 ) -> Scope:
     """The same for a model and tokenizer that are already in memory."""
-    return Scope(loader.wrap(model, tokenizer, model_id), workspace)
+    return Scope(wrap_model(model, tokenizer, model_id), workspace)
 
 
 def open_trace(ref: str | Path) -> Trace:

@@ -1,0 +1,31 @@
+"""From a model's source to a model that is ready to be looked into: loaded, inspected, and checked against the plain one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from neuronscope.capture.parity import measure
+from neuronscope.models import loader
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from neuronscope.models.loaded import LoadedModel
+    from neuronscope.models.sources import ModelSource
+
+
+def open_model(source: ModelSource, **options: Any) -> LoadedModel:
+    """Load it and measure its parity. Options and errors as in :func:`neuronscope.models.loader.load`."""
+    return _checked(loader.load(source, **options))
+
+
+def wrap_model(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, model_id: str | None = None, **options: Any
+) -> LoadedModel:
+    """The same for a model that is in memory already. Options as in :func:`neuronscope.models.loader.wrap`."""
+    return _checked(loader.wrap(model, tokenizer, model_id, **options))
+
+
+def _checked(loaded: LoadedModel) -> LoadedModel:
+    loaded.parity = measure(loaded)
+    return loaded
