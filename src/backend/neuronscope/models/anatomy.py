@@ -13,6 +13,7 @@ from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadAddress, PointUnavailable
 from neuronscope.core.points import POINTS
 from neuronscope.models.blocks import BlockSites, inspect_block
+from neuronscope.models.kinds import layer_kind
 from neuronscope.models.probe import record
 from neuronscope.models.structure import (
     Block,
@@ -53,6 +54,8 @@ class Anatomy:
     blocks: tuple[Block, ...]
     sites: dict[Address, Site]
     refused: dict[Address, str]
+    kinds: tuple[str, ...] = ()
+    """What each layer is: ``attention + MLP``, ``attention + experts``, ``state space``, ``linear attention + MLP`` …"""
 
     def site(self, address: Address) -> Site:
         """Where to read it. Raises :class:`BadAddress` for a layer out of range, :class:`PointUnavailable` with the reason."""
@@ -132,6 +135,10 @@ def inspect_model(model: PreTrainedModel) -> Anatomy:
         blocks=tuple(blocks),
         sites=sites,
         refused=refused,
+        kinds=tuple(
+            layer_kind(block, Address("attn_weights", layer) in sites or Address("v", layer) in sites)
+            for layer, block in enumerate(blocks)
+        ),
     )
 
 
