@@ -2,7 +2,8 @@ import { Button, Group, Progress, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useCancelJob } from "@/api/queries/jobs";
 import type { Job } from "@/api/types";
-import { fraction, isActive, progressText, stateWord } from "@/lib/jobs";
+import { fraction, isActive, paceText, progressText, stateWord } from "@/lib/jobs";
+import { useRate } from "./useRate";
 
 interface JobProgressProps {
   job: Job;
@@ -17,6 +18,7 @@ export function JobProgress({ job, trailing, companion }: JobProgressProps) {
   const { title } = job;
   const cancel = useCancelJob();
   const share = fraction(job);
+  const pace = paceText(job, useRate(job));
   const active = isActive(job);
   return (
     <Stack gap={4} aria-live="polite">
@@ -52,6 +54,11 @@ export function JobProgress({ job, trailing, companion }: JobProgressProps) {
         <Text size="xs" c={job.state === "failed" ? "var(--mantine-color-error)" : "dimmed"}>
           {active ? progressText(job) : (job.error?.message ?? stateWord(job.state))}
         </Text>
+        {active && pace && (
+          <Text size="xs" c="dimmed">
+            {pace}
+          </Text>
+        )}
         {trailing}
       </Group>
       {job.error?.hint && (

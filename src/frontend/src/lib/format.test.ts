@@ -3,6 +3,7 @@ import {
   formatAgo,
   formatBytes,
   formatCount,
+  formatDuration,
   formatExact,
   formatMark,
   formatPercent,
@@ -68,3 +69,13 @@ describe("ages", () => {
     ["nonsense", ""],
   ])("%s → %s", (iso, text) => expect(formatAgo(iso, now)).toBe(text));
 });
+
+it.each([
+  [0.2, "a moment"],
+  [42, "42 s"],
+  [89, "89 s"],
+  [150, "3 min"],
+  [3600, "1 h"],
+  [5000, "1 h 23 min"],
+  [7190, "2 h"],
+])("%s seconds → %s", (seconds, text) => expect(formatDuration(seconds)).toBe(text));

@@ -48,6 +48,15 @@ export function formatPercent(share: number): string {
   return `${percent >= 99.95 || percent === 0 ? Math.round(percent) : percent.toFixed(1)} %`;
 }
 
+/** How long something still takes: no finer than a person can use. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 1) return "a moment";
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.round((seconds % 3600) / 60)];
+  return minutes === 60 ? `${hours + 1} h` : minutes === 0 ? `${hours} h` : `${hours} h ${minutes} min`;
+}
+
 export function formatAgo(iso: string, now: number = Date.now()): string {
   const seconds = Math.max(0, Math.round((now - Date.parse(iso)) / 1000));
   if (!Number.isFinite(seconds)) return "";

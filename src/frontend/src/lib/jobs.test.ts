@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { job } from "@/testing/fixtures";
-import { fraction, isActive, pollInterval, progressText, resultText } from "./jobs";
+import { fraction, isActive, paceText, pollInterval, progressText, resultText } from "./jobs";
 
 it("polls while a job moves, and not after", () => {
   expect(pollInterval(undefined)).toBeGreaterThan(0);
@@ -19,6 +19,17 @@ it("says how far it is", () => {
   expect(progressText(job())).toBe("250 of 1,000 documents");
   expect(progressText(job({ state: "queued" }))).toBe("waiting for its turn");
   expect(progressText(job({ progress: { done: 0, total: null, unit: "" } }))).toBe("working");
+});
+
+it("says bytes as bytes, with their pace", () => {
+  const at = (done: number, total: number | null) => job({ progress: { done, total, unit: "bytes" } });
+  expect(progressText(at(1_500_000, 2e9))).toBe("1.5 MB of 2.0 GB");
+  expect(progressText(at(1_500_000, null))).toBe("1.5 MB");
+  expect(progressText(at(0, null))).toBe("getting ready");
+  expect(paceText(at(1e9, 2e9), 5e7)).toBe("50.0 MB/s · 20 s left");
+  expect(paceText(at(1e9, null), 5e7)).toBe("50.0 MB/s");
+  expect(paceText(at(1e9, 2e9), null)).toBe("");
+  expect(paceText(job(), 10)).toBe("");
 });
 
 it("takes only texts from a result", () => {

@@ -1,6 +1,8 @@
 /** What a job's state means for a person and for polling. */
 
 import type { Job } from "@/api/types";
+import { formatBytes, formatDuration } from "./format";
+import { secondsLeft } from "./rate";
 
 type State = Job["state"];
 
@@ -18,9 +20,23 @@ export function fraction(job: Pick<Job, "progress" | "state">): number | null {
 export function progressText(job: Pick<Job, "progress" | "state">): string {
   if (job.state === "queued") return "waiting for its turn";
   const { done, total, unit } = job.progress;
+  if (unit === "bytes")
+    return total
+      ? `${formatBytes(done)} of ${formatBytes(total)}`
+      : done > 0
+        ? formatBytes(done)
+        : "getting ready";
   const show = (value: number) => Math.round(value).toLocaleString("en-US");
   if (total) return `${show(done)} of ${show(total)} ${unit}`.trim();
   return done > 0 ? `${show(done)} ${unit}`.trim() : "working";
+}
+
+/** How fast bytes come and how long the rest takes; "" where that can't be told or says nothing. */
+export function paceText(job: Pick<Job, "progress" | "state">, rate: number | null): string {
+  const { done, total, unit } = job.progress;
+  if (rate === null || unit !== "bytes") return "";
+  const left = secondsLeft(done, total, rate);
+  return `${formatBytes(rate)}/s${left === null ? "" : ` · ${formatDuration(left)} left`}`;
 }
 
 /** Milliseconds to the next look, or false when nothing will change any more. */

@@ -1,4 +1,5 @@
-import { useCallback, useRef } from "react";
+import { useCallback, useEffect, useRef } from "react";
+import { BUNDLED_MODEL } from "@/api/queries/models";
 import { useCapture } from "@/api/queries/traces";
 import { useModelId, usePatch } from "@/state/address";
 
@@ -10,6 +11,19 @@ export function useRun() {
   const aborter = useRef<AbortController | null>(null);
   const { mutate, reset } = capture;
 
+  const cancel = useCallback(() => {
+    aborter.current?.abort();
+    reset();
+  }, [reset]);
+
+  // A prompt that still runs on the model that was left must not put its trace under the one that is chosen.
+  const running = useRef(modelId);
+  useEffect(() => {
+    if (running.current === modelId) return;
+    running.current = modelId;
+    cancel();
+  }, [modelId, cancel]);
+
   const run = useCallback(
     (prompt: string, how: { push: boolean } = { push: true }) => {
       if (prompt === "") return;
@@ -20,7 +34,9 @@ export function useRun() {
         { modelId, prompt, signal: control.signal },
         {
           onSuccess: ({ trace_id, layers }) => {
-            const asked = Number(new URLSearchParams(window.location.search).get("layer") ?? 0);
+            const here = new URLSearchParams(window.location.search);
+            if ((here.get("model") ?? BUNDLED_MODEL) !== modelId) return;
+            const asked = Number(here.get("layer") ?? 0);
             const layer = layers.includes(asked) ? asked : (layers[0] ?? 0);
             patch({ trace: trace_id, model: modelId, layer, layoutJob: null, clusterJob: null }, how);
           },
@@ -29,11 +45,6 @@ export function useRun() {
     },
     [mutate, modelId, patch],
   );
-
-  const cancel = useCallback(() => {
-    aborter.current?.abort();
-    reset();
-  }, [reset]);
 
   return { run, cancel, running: capture.isPending, error: capture.error };
 }
