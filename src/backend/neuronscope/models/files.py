@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from neuronscope.core.errors import CorruptModel, UnsafeModel, UnsupportedModel
+from neuronscope.models.headers import Stored, read_header
+from neuronscope.models.sizes import Sizes, sizes_of
 
-_SIZES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "U8": 1, "I8": 1, "BOOL": 1}
-_MAX_HEADER = 100 << 20
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A checked folder: its configuration, weight files, number of parameters and stored bytes."""
+    """A checked folder: its configuration, its weight files, and what they hold."""
 
     folder: Path
     config: dict[str, Any]
     weights: tuple[Path, ...]
-    parameters: int
-    stored_bytes: int
+    tensors: tuple[Stored, ...]
+    sizes: Sizes
+
+    @property
+    def parameters(self) -> int:
+        return self.sizes.parameters
+
+    @property
+    def stored_bytes(self) -> int:
+        return sum(tensor.bytes for tensor in self.tensors)
 
     @property
     def family(self) -> str:
@@ -61,11 +68,8 @@ def check_folder(folder: Path) -> ModelFiles:
             "Choose a model of a family that transformers knows by itself.",
         )
     weights = _weight_files(folder)
-    parameters = stored = 0
-    for path in weights:
-        count, size = _read_header(path)
-        parameters, stored = parameters + count, stored + size
-    return ModelFiles(folder, config, weights, parameters, stored)
+    tensors = tuple(tensor for path in weights for tensor in read_header(path))
+    return ModelFiles(folder, config, weights, tensors, sizes_of(config, tensors))
 
 
 def _weight_files(folder: Path) -> tuple[Path, ...]:
@@ -91,40 +95,3 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
             "Use a revision with safetensors, or convert it with transformers' save_pretrained on a machine you trust.",
         )
     raise CorruptModel(f"'{folder.name}' has no weights (model.safetensors).", "Fetch the model anew.")
-
-
-def _read_header(path: Path) -> tuple[int, int]:
-    """Parameters and bytes of one safetensors file, from its header alone; every offset is checked against the size."""
-
-    def broken(why: str) -> CorruptModel:
-        return CorruptModel(f"'{path.name}' is not a sound safetensors file: {why}.", "Fetch the model anew.")
-
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        if len(start) < 8:
-            raise broken("it is shorter than a header")
-        length = struct.unpack("<Q", start)[0]
-        if length > min(size - 8, _MAX_HEADER):
-            raise broken("its header is longer than the file")
-        try:
-            header = json.loads(file.read(length))
-        except ValueError:
-            raise broken("its header is not JSON") from None
-    if not isinstance(header, dict):
-        raise broken("its header is not an object")
-    header.pop("__metadata__", None)
-    parameters = end = 0
-    for name, entry in header.items():
-        try:
-            begin, stop = entry["data_offsets"]
-            count = 1
-            for extent in entry["shape"]:
-                count *= int(extent)
-            fits = entry["dtype"] not in _SIZES or stop - begin == count * _SIZES[entry["dtype"]]
-        except (KeyError, TypeError, ValueError):
-            raise broken(f"the entry of {name[:60]} is malformed") from None
-        if begin < 0 or stop < begin or stop > size - 8 - length or not fits:
-            raise broken(f"{name[:60]} lies outside of the file, as after an interrupted download")
-        parameters, end = parameters + count, max(end, stop)
-    return parameters, end

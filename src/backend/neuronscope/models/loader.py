@@ -21,10 +21,11 @@ from neuronscope.core.errors import (
     UnsupportedModel,
 )
 from neuronscope.models.anatomy import inspect_model
+from neuronscope.models.choice import choose, refusal
 from neuronscope.models.files import ModelFiles, check_folder
 from neuronscope.models.identity import file_key, memory_key
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.memory import BYTES, check_fits
+from neuronscope.models.memory import default_device
 from neuronscope.models.sources import ModelSource
 
 FETCHED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
@@ -46,12 +47,11 @@ def load(
     if folder is None or (revision is not None and source.source in ("cache", "hub")):
         folder = fetch(source.model_id, revision)
     files = check_folder(folder)
-    device = check_device(device or default_device())
-    dtype = dtype or default_dtype(files, device)
-    if dtype not in BYTES:
-        raise BadRequest(f"'{dtype}' is no dtype to load in.", "Use float32, float16 or bfloat16.")
-    check_fits(source.model_id, files.parameters, dtype, device)
-    model, tokenizer = _from_folder(files, dtype, device)
+    choice = choose(files.sizes, dtype=dtype, device=check_device(device or default_device()))
+    if not choice.fits:
+        raise refusal(source.model_id, choice)
+    dtype = choice.dtype
+    model, tokenizer = _from_folder(files, dtype, choice.device)
     about = folder / "README.md"
     return LoadedModel(
         model_id=source.model_id,
@@ -72,13 +72,6 @@ def wrap(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, model_id: s
     return LoadedModel(name, "local", None, model, tokenizer, inspect_model(model), memory_key(model, tokenizer))
 
 
-def default_device() -> str:
-    """``cuda``, else ``mps``, else ``cpu``."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def check_device(device: str) -> str:
     """The device if this machine has it, else :class:`BadRequest`."""
     kind, _, number = device.partition(":")
@@ -90,12 +83,6 @@ def check_device(device: str) -> str:
     if not present.get(kind, False):
         raise BadRequest(f"This machine has no device '{device}'.", f"Leave it out to use {default_device()}.")
     return device
-
-
-def default_dtype(files: ModelFiles, device: str) -> str:
-    """float32 on a CPU, where halves are slow and coarse; elsewhere the dtype of the stored weights."""
-    stored = str(files.config.get("dtype") or files.config.get("torch_dtype") or "float32")
-    return stored if device != "cpu" and stored in BYTES else "float32"
 
 
 def fetch(model_id: str, revision: str | None = None) -> Path:

@@ -1,42 +1,88 @@
-"""What loading a model will take, and whether it fits."""
+"""What loading a model will take, in every precision, and whether it fits."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
+
 import psutil
 
-from neuronscope.core.errors import InsufficientMemory
+from neuronscope.core.errors import BadRequest
+from neuronscope.models.sizes import Sizes
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-# Python, torch's buffers and the activations of a prompt, beside the weights.
-OVERHEAD = 1.10
+QUANTIZATIONS = ("none", "nf4", "int8")
+PRECISIONS = ("float32", "float16", "bfloat16", "int8", "nf4")
+# NF4 keeps half a byte a weight and a float32 scale for each 64 of them; int8 a byte, and a scale a row.
+PER_WEIGHT = {"nf4": 0.5 + 4 / 64, "int8": 1.0 + 4 / 4096}
+CONTEXT = 512
+"""Positions that the cache and a capture are counted for, or the model's own context where it is shorter."""
+FIXED = 32 << 20
+"""Bytes that a first load takes whatever its size: code of transformers and torch's own buffers."""
 
 
-def estimate_bytes(parameters: int, dtype: str) -> int:
-    """Bytes that the weights take in a dtype, with a tenth for what lies around them."""
-    return int(parameters * BYTES[dtype] * OVERHEAD)
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Bytes of a model in one precision. ``bytes`` is the peak: while loading, or running a prompt, whichever is more."""
+
+    precision: str
+    weights: int
+    loading: int
+    cache: int
+    capture: int
+
+    @property
+    def bytes(self) -> int:
+        return FIXED + self.weights + max(self.loading, self.cache + self.capture)
+
+
+def precision_of(dtype: str, quantization: str) -> str:
+    """The one word for both: the quantization where there is one, else the dtype."""
+    return dtype if quantization == "none" else quantization
+
+
+def demand(sizes: Sizes, dtype: str, quantization: str = "none") -> Demand:
+    """What a model of these sizes takes. Raises :class:`BadRequest` for a precision that there is not."""
+    if dtype not in BYTES:
+        raise BadRequest(f"'{dtype}' is no dtype to load in.", "Use float32, float16 or bfloat16.")
+    if quantization not in QUANTIZATIONS:
+        raise BadRequest(f"'{quantization}' is no quantization.", "Use none, nf4 or int8.")
+    each = BYTES[dtype]
+    linear = 0 if quantization == "none" else sizes.linear
+    weights = (sizes.parameters - linear) * each + int(linear * PER_WEIGHT.get(quantization, 0))
+    positions = min(sizes.context or CONTEXT, CONTEXT)
+    return Demand(
+        precision=precision_of(dtype, quantization),
+        weights=weights,
+        loading=sizes.largest * 4,
+        cache=2 * sizes.layers * sizes.kv_width * positions * each,
+        capture=positions * (sizes.layers * (sizes.mlp + sizes.width) * 4 + sizes.vocabulary * each),
+    )
 
 
 def free_bytes(device: str) -> int:
-    """Bytes free on a device: a GPU's own memory, else the machine's."""
-    if device.startswith("cuda"):
+    """Bytes free on a device: a GPU's own memory, all GPUs' together for ``auto``, else the machine's."""
+    if device.startswith("cuda") or device == "auto":
         import torch
 
+        if device == "auto":
+            return sum(int(torch.cuda.mem_get_info(n)[0]) for n in range(torch.cuda.device_count()))
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
 
 
-def check_fits(model_id: str, parameters: int, dtype: str, device: str) -> None:
-    """Raises :class:`InsufficientMemory` with the numbers, and what would fit, before anything is loaded."""
-    needed, free = estimate_bytes(parameters, dtype), free_bytes(device)
-    if needed <= free:
-        return
-    smaller = [
-        other for other in ("bfloat16", "float16") if other != dtype and estimate_bytes(parameters, other) <= free
-    ]
-    hint = f"In {smaller[0]} it would fit." if smaller else "Choose a smaller model, or unload others."
-    raise InsufficientMemory(
-        f"{model_id} needs about {readable(needed)} in {dtype} on {device}; {readable(free)} are free.", hint
-    )
+def default_device() -> str:
+    """``cuda``, else ``mps``, else ``cpu``."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def known_device() -> str:
+    """The same without importing torch, which takes seconds: the CPU until something else has imported it."""
+    return default_device() if "torch" in sys.modules else "cpu"
 
 
 def readable(count: int) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from neuronscope.core.errors import NeuronScopeError, NotFound
 from neuronscope.models import bundled
 from neuronscope.models.files import check_folder
+from neuronscope.models.sizes import Sizes
 
 BUNDLED_ID = bundled.MODEL_ID
 _HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
@@ -31,6 +33,11 @@ class ModelSource:
     gated: bool = False
     note: str = ""
     loadable: bool = True
+    sizes: Sizes | None = None
+    format: str = "safetensors"
+    revision: str | None = None
+    """Commit of a cached snapshot."""
+    recommended: bool = False
 
     @property
     def category(self) -> str:
@@ -93,7 +100,16 @@ def _from_folder(model_id: str, source: str, folder: Path) -> ModelSource:
         files = check_folder(folder)
     except NeuronScopeError as error:
         return ModelSource(model_id, source, "unknown", None, folder, note=error.message, loadable=False)
-    return ModelSource(model_id, source, files.family, files.parameters, folder, files.stored_bytes)
+    return ModelSource(
+        model_id,
+        source,
+        files.family,
+        files.parameters,
+        folder,
+        files.stored_bytes,
+        sizes=files.sizes,
+        revision=folder.name if source == "cache" else None,
+    )
 
 
 def _cached() -> Iterator[ModelSource]:
@@ -122,9 +138,30 @@ def _catalogue() -> tuple[ModelSource, ...]:
             family=row["family"],
             parameters=int(float(row["parameters"])),
             folder=None,
+            sizes=_catalogued(row),
+            recommended=bool(row.get("recommended", False)),
             gated=bool(row.get("gated", False)),
             note=row.get("note", ""),
             loadable=not row.get("remote_code", False),
         )
         for row in rows
+    )
+
+
+def _catalogued(row: dict[str, Any]) -> Sizes | None:
+    if "linear" not in row:
+        return None
+    heads = int(row["heads"])
+    width = int(row["width"])
+    return Sizes(
+        parameters=int(row["parameters"]),
+        linear=int(row["linear"]),
+        layers=int(row["layers"]),
+        width=width,
+        mlp=int(row["mlp"]),
+        kv_width=int(row.get("kv_heads", heads)) * int(row.get("head_width", width // heads)),
+        vocabulary=int(row["vocabulary"]),
+        context=int(row["context"]),
+        dtype=str(row["dtype"]),
+        largest=int(row["vocabulary"]) * width,
     )

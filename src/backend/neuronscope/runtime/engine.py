@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from neuronscope.core.errors import InsufficientMemory, NotFound
 from neuronscope.models.sources import BUNDLED_ID, Sources
+from neuronscope.runtime.estimate import Estimate, weigh
 
 if TYPE_CHECKING:
     from neuronscope.models.loaded import LoadedModel
@@ -70,19 +71,21 @@ class Engine:
             owner = self._owner(model_id or BUNDLED_ID, **wanted)
         return owner.loaded
 
-    def check(self, model_id: str, dtype: str | None = None, device: str | None = None) -> None:
-        """Raises at once what would keep the model from loading: unknown, damaged, unsafe, too large."""
-        import_model_stack()
-        from neuronscope.models.files import check_folder
-        from neuronscope.models.loader import check_device, default_device, default_dtype
-        from neuronscope.models.memory import check_fits
+    def estimate(self, model_id: str, **options: Any) -> Estimate:
+        """What loading a model with these options would take, and what is free for it. Loads nothing.
 
-        source = self.sources.find(model_id)
-        if source.folder is None or model_id in self._owners:
+        Raises at once what would keep it from loading, other than memory: unknown, damaged, unsafe.
+        """
+        import_model_stack()
+        return weigh(self.sources, model_id, **options)
+
+    def check(self, model_id: str, **options: Any) -> None:
+        """Raises at once what would keep the model from loading: unknown, damaged, unsafe, too large."""
+        if model_id in self.loaded_ids():
             return
-        files = check_folder(source.folder)
-        place = check_device(device or default_device())
-        check_fits(model_id, files.parameters, dtype or default_dtype(files, place), place)
+        error = self.estimate(model_id, **options).refusal
+        if error is not None:
+            raise error
 
     def unload(self, model_id: str) -> int:
         """Free a model once its queue has run dry; the bytes of its weights. Raises :class:`NotFound` if it isn't loaded."""
@@ -95,6 +98,11 @@ class Engine:
         del owner
         release_memory()
         return freed
+
+    def loaded(self) -> dict[str, LoadedModel]:
+        """The models in memory by their ids."""
+        with self._lock:
+            return {model_id: owner.loaded for model_id, owner in self._owners.items()}
 
     def loaded_ids(self) -> set[str]:
         """Ids of the models in memory."""

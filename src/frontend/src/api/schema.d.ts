@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What loading a model would take, against what is free; loads nothing */
+        get: operations["estimate_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/load": {
         parameters: {
             query?: never;
@@ -98,6 +115,76 @@ export interface paths {
         };
         /** Anatomy, parameter counts and hook points of a model; loads it if need be */
         get: operations["get_model_card"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/precisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All comparisons of two precisions, newest first */
+        get: operations["list_precisions"];
+        put?: never;
+        /** Start running prompts in two precisions; the job's result names the comparison */
+        post: operations["compare_precisions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/precisions/{comparison_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A comparison: losses, layers, and neurons for a scatter */
+        get: operations["get_precision"];
+        put?: never;
+        post?: never;
+        /** Delete a comparison */
+        delete: operations["delete_precision"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/precisions/{comparison_id}/neurons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of the table of neurons, sorted */
+        get: operations["get_precision_neurons"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/precisions/{comparison_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The whole table of neurons as CSV */
+        get: operations["export_precision"];
         put?: never;
         post?: never;
         delete?: never;
@@ -504,6 +591,25 @@ export interface components {
             /** Models */
             models: components["schemas"]["ModelEntry"][];
         };
+        /** LoadedAs */
+        LoadedAs: {
+            /** Dtype */
+            dtype: string;
+            /**
+             * Quantization
+             * @enum {string}
+             */
+            quantization: "none" | "nf4" | "int8";
+            /** Device */
+            device: string;
+            /** Weight Bytes */
+            weight_bytes: number;
+            /**
+             * Parity
+             * @description Whether the tapped forward pass was that of the plain model at loading; null where it was not measured.
+             */
+            parity: ("holds" | "fails") | null;
+        };
         /** ModelEntry */
         ModelEntry: {
             /** Model Id */
@@ -514,22 +620,53 @@ export interface components {
             parameters: number | null;
             /**
              * Category
-             * @description Size class: tiny, small, medium, large.
+             * @description Size class: tiny, small, medium, large, huge.
              */
             category: string;
-            /** Quantization */
+            /**
+             * Quantization
+             * @description As it is loaded, else 'none'.
+             */
             quantization: string;
-            /** Gated */
+            /**
+             * Gated
+             * @description Its owner must first grant access on the hub.
+             */
             gated: boolean;
+            /** Recommended */
+            recommended: boolean;
             /**
              * Source
              * @enum {string}
              */
             source: "bundled" | "cache" | "local" | "hub";
-            /** Estimated Bytes */
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "safetensors" | "gguf";
+            /** Context Length */
+            context_length: number | null;
+            /**
+             * Revision
+             * @description Commit of the cached snapshot.
+             */
+            revision: string | null;
+            /**
+             * Stored Bytes
+             * @description Bytes of its weight files on this machine; null while they are only on the hub.
+             */
+            stored_bytes: number | null;
+            /**
+             * Estimated Bytes
+             * @description What loading takes in the precision that would be chosen now; null where it is not known.
+             */
             estimated_bytes: number | null;
+            /** Needs */
+            needs: components["schemas"]["Need"][];
             /** Loaded */
             loaded: boolean;
+            loaded_as: components["schemas"]["LoadedAs"] | null;
             /**
              * Loadable
              * @description Whether loading can be tried; where not, ``note`` says why.
@@ -537,6 +674,73 @@ export interface components {
             loadable: boolean;
             /** Note */
             note: string;
+        };
+        /** Need */
+        Need: {
+            /**
+             * Precision
+             * @enum {string}
+             */
+            precision: "float32" | "float16" | "bfloat16" | "int8" | "nf4";
+            /**
+             * Bytes
+             * @description What loading takes at its peak, and a prompt of the stated context after it.
+             */
+            bytes: number;
+            /**
+             * Fits
+             * @description Whether that much is free now on the device.
+             */
+            fits: boolean;
+        };
+        /** Estimate */
+        Estimate: {
+            /** Model Id */
+            model_id: string;
+            /** Device */
+            device: string;
+            /** Free Bytes */
+            free_bytes: number;
+            /**
+             * Chosen
+             * @description The precision that loading with these options takes; null where the model's size is not known.
+             */
+            chosen: ("float32" | "float16" | "bfloat16" | "int8" | "nf4") | null;
+            /** Dtype */
+            dtype: string | null;
+            /** Quantization */
+            quantization: ("none" | "nf4" | "int8") | null;
+            /**
+             * Context
+             * @description Positions that ``cache_bytes`` and ``capture_bytes`` are for.
+             */
+            context: number;
+            /** Fits */
+            fits: boolean | null;
+            /** Weights Bytes */
+            weights_bytes: number | null;
+            /** Cache Bytes */
+            cache_bytes: number | null;
+            /** Capture Bytes */
+            capture_bytes: number | null;
+            /**
+             * Bytes
+             * @description What loading takes at its peak, or running after it, whichever is more. Null like the others where the model's
+             *     size is not known: one of the hub that is not listed, before it is fetched.
+             */
+            bytes: number | null;
+            /** Options */
+            options: components["schemas"]["Need"][];
+            /**
+             * Message
+             * @description The refusal with its numbers; empty where it fits.
+             */
+            message: string;
+            /**
+             * Hint
+             * @description What would fit; empty where it fits.
+             */
+            hint: string;
         };
         /** JobOut */
         JobOut: {
@@ -592,12 +796,16 @@ export interface components {
             dtype?: ("float32" | "float16" | "bfloat16") | null;
             /**
              * Quantization
-             * @default none
-             * @constant
+             * @description Left out, nf4 where full precision would not fit and nf4 would, else none.
              */
-            quantization?: "none";
+            quantization?: ("none" | "nf4" | "int8") | null;
             /** Device */
             device?: string | null;
+            /**
+             * Modules
+             * @description Names of modules by hand, where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``.
+             */
+            modules?: Record<string, never> | null;
         };
         /** UnloadAnswer */
         UnloadAnswer: {
@@ -722,6 +930,225 @@ export interface components {
              * @description Why the model lacks it.
              */
             refused: string | null;
+        };
+        /** PrecisionList */
+        PrecisionList: {
+            /** Comparisons */
+            comparisons: components["schemas"]["PrecisionEntry"][];
+        };
+        /** PrecisionEntry */
+        PrecisionEntry: {
+            /** Comparison Id */
+            comparison_id: string;
+            /** Model Id */
+            model_id: string;
+            /**
+             * A
+             * @enum {string}
+             */
+            a: "float32" | "float16" | "bfloat16" | "int8" | "nf4";
+            /**
+             * B
+             * @enum {string}
+             */
+            b: "float32" | "float16" | "bfloat16" | "int8" | "nf4";
+            /** Device */
+            device: string;
+            /** Created At */
+            created_at: string;
+            /** Prompts */
+            prompts: number;
+            /**
+             * Tokens
+             * @description Tokens that were compared; special ones are left out.
+             */
+            tokens: number;
+            /** Neurons */
+            neurons: number;
+        };
+        /** PrecisionRequest */
+        PrecisionRequest: {
+            /** Model Id */
+            model_id?: string | null;
+            /** Prompts */
+            prompts: string[];
+            /**
+             * A
+             * @description The precision to compare with.
+             * @default float32
+             * @enum {string}
+             */
+            a?: "float32" | "float16" | "bfloat16" | "int8" | "nf4";
+            /**
+             * B
+             * @default nf4
+             * @enum {string}
+             */
+            b?: "float32" | "float16" | "bfloat16" | "int8" | "nf4";
+            /** Device */
+            device?: string | null;
+        };
+        /** PrecisionSummary */
+        PrecisionSummary: {
+            /** Comparison Id */
+            comparison_id: string;
+            /** Model Id */
+            model_id: string;
+            /**
+             * A
+             * @enum {string}
+             */
+            a: "float32" | "float16" | "bfloat16" | "int8" | "nf4";
+            /**
+             * B
+             * @enum {string}
+             */
+            b: "float32" | "float16" | "bfloat16" | "int8" | "nf4";
+            /** Device */
+            device: string;
+            /** Created At */
+            created_at: string;
+            /** Prompts */
+            prompts: number;
+            /**
+             * Tokens
+             * @description Tokens that were compared; special ones are left out.
+             */
+            tokens: number;
+            /** Neurons */
+            neurons: number;
+            /**
+             * Top K
+             * @description How many strongest tokens of a neuron are compared.
+             */
+            top_k: number;
+            /** Weight Bytes A */
+            weight_bytes_a: number;
+            /** Weight Bytes B */
+            weight_bytes_b: number;
+            /** Loss A */
+            loss_a: number | null;
+            /**
+             * Loss B
+             * @description Mean negative log-likelihood of the prompts' next tokens, in nats; null where no prompt has two tokens.
+             */
+            loss_b: number | null;
+            /**
+             * Same Next
+             * @description Share of positions at which both precisions find the same next token likeliest.
+             */
+            same_next: number;
+            /** Layers */
+            layers: components["schemas"]["PrecisionLayer"][];
+            points: components["schemas"]["PrecisionPoints"];
+        };
+        /** PrecisionLayer */
+        PrecisionLayer: {
+            /** Layer */
+            layer: number;
+            /** Neurons */
+            neurons: number;
+            /**
+             * Median Correlation
+             * @description Over the neurons that change at all; null where none does.
+             */
+            median_correlation: number | null;
+            /** Worst Correlation */
+            worst_correlation: number | null;
+            /**
+             * Low Share
+             * @description Share of neurons whose correlation is below 0.9.
+             */
+            low_share: number;
+            /**
+             * Relative Error
+             * @description Length of the difference over the length of ``a``'s activations, over the whole layer.
+             */
+            relative_error: number | null;
+            /**
+             * Median Shift
+             * @description Median size of the mean shift, in standard deviations of ``a``.
+             */
+            median_shift: number | null;
+            /**
+             * Top Shared
+             * @description Mean share of a neuron's strongest tokens that it keeps.
+             */
+            top_shared: number;
+            /**
+             * Not Finite
+             * @description Neurons with an infinite or undefined activation in either precision; they are left out of the figures.
+             */
+            not_finite: number;
+        };
+        /**
+         * PrecisionPoints
+         * @description Neurons for a scatter: the least correlated ones, and an even choice of the others.
+         */
+        PrecisionPoints: {
+            /** Layer */
+            layer: number[];
+            /** Unit */
+            unit: number[];
+            /** Correlation */
+            correlation: (number | null)[];
+            /** Mean Shift */
+            mean_shift: (number | null)[];
+            /** Mean A */
+            mean_a: number[];
+            /** Mean B */
+            mean_b: number[];
+        };
+        /** PrecisionNeurons */
+        PrecisionNeurons: {
+            /** Total */
+            total: number;
+            /** Offset */
+            offset: number;
+            /** Neurons */
+            neurons: components["schemas"]["PrecisionNeuron"][];
+        };
+        /** PrecisionNeuron */
+        PrecisionNeuron: {
+            /** Layer */
+            layer: number;
+            /** Unit */
+            unit: number;
+            /**
+             * Correlation
+             * @description Pearson's, over the tokens; null where the neuron is constant in either precision.
+             */
+            correlation: number | null;
+            /**
+             * Mean Shift
+             * @description Mean in ``b`` less mean in ``a``, in standard deviations of ``a``.
+             */
+            mean_shift: number | null;
+            /** Relative Error */
+            relative_error: number | null;
+            /**
+             * Rank Change
+             * @description Rank in ``b`` less rank in ``a`` among the layer's neurons by mean size of activation; 0 is the strongest.
+             */
+            rank_change: number;
+            /**
+             * Top Shared
+             * @description Share of its strongest tokens in ``a`` that are among its strongest in ``b``.
+             */
+            top_shared: number;
+            /** Mean A */
+            mean_a: number;
+            /** Mean B */
+            mean_b: number;
+            /** Max A */
+            max_a: number;
+            /** Max B */
+            max_b: number;
+        };
+        /** Deleted */
+        Deleted: {
+            /** Deleted */
+            deleted: string;
         };
         /** CaptureAnswer */
         CaptureAnswer: {
@@ -868,11 +1295,6 @@ export interface components {
             };
             /** Top */
             top: components["schemas"]["NextToken"][];
-        };
-        /** Deleted */
-        Deleted: {
-            /** Deleted */
-            deleted: string;
         };
         /** Heatmap */
         Heatmap: {
@@ -1399,6 +1821,58 @@ export interface operations {
             };
         };
     };
+    estimate_model: {
+        parameters: {
+            query: {
+                /** @description Id of a listed model or of the hub. */
+                model_id: string;
+                revision?: string | null;
+                dtype?: ("float32" | "float16" | "bfloat16") | null;
+                quantization?: ("none" | "nf4" | "int8") | null;
+                device?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Estimate"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     load_model: {
         parameters: {
             query?: never;
@@ -1515,6 +1989,294 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelCard"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_precisions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrecisionList"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    compare_precisions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrecisionRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_precision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrecisionSummary"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_precision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_precision_neurons: {
+        parameters: {
+            query?: {
+                layer?: number | null;
+                sort?: "correlation" | "mean_shift" | "relative_error" | "rank_change" | "top_shared" | "mean_a" | "unit";
+                descending?: boolean;
+                offset?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrecisionNeurons"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_precision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A row per neuron */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description Unprocessable Entity */

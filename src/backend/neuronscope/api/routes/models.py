@@ -9,7 +9,14 @@ from neuronscope.api.reply import reply
 from neuronscope.api.routes.common import blueprint, services
 from neuronscope.api.schemas.cards import CardQuery, ModelCard
 from neuronscope.api.schemas.jobs import JobOut
-from neuronscope.api.schemas.models import LoadRequest, ModelList, UnloadAnswer, UnloadRequest
+from neuronscope.api.schemas.models import (
+    Estimate,
+    EstimateQuery,
+    LoadRequest,
+    ModelList,
+    UnloadAnswer,
+    UnloadRequest,
+)
 
 api = blueprint("models", "Models that can be looked into.")
 
@@ -18,6 +25,12 @@ api = blueprint("models", "Models that can be looked into.")
 def list_models() -> Response:
     """Every model known here: bundled, cached, local, and those of the hub worth starting with"""
     return reply(models.list_models(services()))
+
+
+@api.get("/models/estimate", responses={200: Estimate})
+def estimate_model(query: EstimateQuery) -> Response:
+    """What loading a model would take, against what is free; loads nothing"""
+    return reply(models.estimate(services(), query))
 
 
 @api.post("/models/load", responses={202: JobOut})

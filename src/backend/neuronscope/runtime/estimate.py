@@ -1,0 +1,77 @@
+"""What a load would take, told before anything is loaded, and what would fit instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neuronscope.core.errors import InsufficientMemory, UnsafeModel, UnsupportedModel
+from neuronscope.models import memory
+from neuronscope.models.choice import Choice, choose, refusal
+from neuronscope.models.files import check_folder
+from neuronscope.models.sources import ModelSource, Sources
+
+SUGGESTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """``choice`` is None where the model's size is not known; then ``message`` says so."""
+
+    model_id: str
+    device: str
+    free: int
+    context: int
+    choice: Choice | None
+    refusal: InsufficientMemory | None = None
+    message: str = ""
+    hint: str = ""
+
+
+def weigh(
+    sources: Sources,
+    model_id: str,
+    *,
+    revision: str | None = None,
+    dtype: str | None = None,
+    quantization: str | None = None,
+    device: str | None = None,
+    spare: int = 0,
+) -> Estimate:
+    """What loading would take; ``spare`` bytes can be freed beside those that are free.
+
+    Raises what would keep the model from loading, other than memory.
+    """
+    from neuronscope.models.loader import check_device
+
+    source = sources.find(model_id)
+    if not source.loadable:
+        if source.folder is not None:
+            check_folder(source.folder)
+        raise why_not(source)
+    place = check_device(device or memory.default_device())
+    free = memory.free_bytes(place) + spare
+    if source.sizes is None:
+        message = f"The size of {model_id} is not known before it is fetched."
+        return Estimate(model_id, place, free, memory.CONTEXT, None, message=message, hint="It is checked after that.")
+    choice = choose(source.sizes, dtype=dtype, quantization=quantization, device=place, spare=spare)
+    error = None if choice.fits else refusal(model_id, choice, _smaller(sources, source, choice))
+    context = min(source.sizes.context or memory.CONTEXT, memory.CONTEXT)
+    return Estimate(model_id, place, choice.free, context, choice, error)
+
+
+def why_not(source: ModelSource) -> UnsupportedModel:
+    """The error for a source that is listed but can't be loaded."""
+    kind = UnsafeModel if source.source == "hub" else UnsupportedModel
+    return kind(f"{source.model_id} can't be loaded: {source.note}")
+
+
+def _smaller(sources: Sources, source: ModelSource, choice: Choice) -> list[str]:
+    """The largest listed models that would fit, those of the same family first."""
+    fitting = []
+    for other in sources.list():
+        if other.sizes is None or not other.loadable or other.model_id == source.model_id:
+            continue
+        if any(one.bytes <= choice.free for one in choose(other.sizes, device=choice.device).options):
+            fitting.append(other)
+    fitting.sort(key=lambda other: (other.family != source.family, -(other.parameters or 0)))
+    return [other.model_id for other in fitting[:SUGGESTED]]
