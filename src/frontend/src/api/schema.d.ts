@@ -805,7 +805,9 @@ export interface components {
              * Modules
              * @description Names of modules by hand, where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``.
              */
-            modules?: Record<string, never> | null;
+            modules?: {
+                [key: string]: string;
+            } | null;
         };
         /** UnloadAnswer */
         UnloadAnswer: {

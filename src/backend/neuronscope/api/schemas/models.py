@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from neuronscope.api.schemas.common import Answer, ModelId, Request
 
@@ -23,6 +23,18 @@ Device = Annotated[
 ]
 ModuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 DottedPath = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z_]\w*(\.[A-Za-z0-9_]+)*$")]
+Modules = Annotated[
+    dict[ModuleName, DottedPath],
+    Field(max_length=20),
+    # Patterns of keys have no counterpart in OpenAPI's types; without this a client could send no key at all.
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": 20,
+            "additionalProperties": {"type": "string", "maxLength": 200},
+        }
+    ),
+]
 
 
 class Need(Answer):
@@ -81,7 +93,7 @@ class LoadRequest(Request):
     quantization: Quantization | None = None
     """Left out, nf4 where full precision would not fit and nf4 would, else none."""
     device: Device | None = None
-    modules: dict[ModuleName, DottedPath] | None = Field(None, max_length=20)
+    modules: Modules | None = None
     """Names of modules by hand, where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``."""
 
 
