@@ -69,6 +69,7 @@ def _loaded_as(loaded: LoadedModel) -> LoadedAs:
             "device": str(loaded.device),
             "weight_bytes": loaded.weight_bytes,
             "parity": None if parity is None else "holds" if parity.holds else "fails",
+            "parity_difference": parity and parity.largest_absolute,
         }
     )
 

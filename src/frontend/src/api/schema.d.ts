@@ -609,6 +609,11 @@ export interface components {
              * @description Whether the tapped forward pass was that of the plain model at loading; null where it was not measured.
              */
             parity: ("holds" | "fails") | null;
+            /**
+             * Parity Difference
+             * @description Largest absolute difference between the two, over all that was compared.
+             */
+            parity_difference: number | null;
         };
         /** ModelEntry */
         ModelEntry: {

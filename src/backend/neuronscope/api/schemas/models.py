@@ -52,6 +52,8 @@ class LoadedAs(Answer):
     weight_bytes: int
     parity: Literal["holds", "fails"] | None
     """Whether the tapped forward pass was that of the plain model at loading; null where it was not measured."""
+    parity_difference: float | None
+    """Largest absolute difference between the two, over all that was compared."""
 
 
 class ModelEntry(Answer):
