@@ -1,6 +1,6 @@
 /** Short names for the generated types. */
 
-import type { components } from "./schema";
+import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
 
@@ -9,18 +9,28 @@ export type AnalysisRequest = Schemas["AnalysisRequest"];
 export type CaptureAnswer = Schemas["CaptureAnswer"];
 export type Context = Schemas["Context"];
 export type CorpusEntry = Schemas["CorpusEntry"];
+export type Estimate = Schemas["Estimate"];
 export type Heatmap = Schemas["Heatmap"];
 export type IndexEntry = Schemas["IndexEntry"];
 export type IndexRequest = Schemas["IndexRequest"];
 export type Job = Schemas["JobOut"];
 export type LayerRow = Schemas["LayerRow"];
 export type Layers = Schemas["Layers"];
+export type LoadedAs = Schemas["LoadedAs"];
 export type LoadRequest = Schemas["LoadRequest"];
 export type ModelCard = Schemas["ModelCard"];
 export type ModelEntry = Schemas["ModelEntry"];
+export type Need = Schemas["Need"];
 export type NeuronTop = Schemas["NeuronTop"];
 export type NextToken = Schemas["NextToken"];
 export type Parameter = Schemas["ParameterOut"];
+export type Precision = Need["precision"];
+export type PrecisionNeuron = Schemas["PrecisionNeuron"];
+export type PrecisionRequest = Schemas["PrecisionRequest"];
+export type PrecisionSort = NonNullable<
+  NonNullable<paths["/api/precisions/{comparison_id}/neurons"]["get"]["parameters"]["query"]>["sort"]
+>;
+export type PrecisionSummary = Schemas["PrecisionSummary"];
 export type Stats = Schemas["Stats"];
 export type System = Schemas["System"];
 export type Token = Schemas["TokenOut"];

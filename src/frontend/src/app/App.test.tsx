@@ -10,6 +10,7 @@ import { GoneBanner } from "./GoneBanner";
 import { JobsMenu } from "./JobsMenu";
 import { resultHref } from "./jobResult";
 import { addressWithKey, KeyPage } from "./KeyPage";
+import { MemoryMeters } from "./MemoryMeters";
 import { ModelCardModal } from "./model/ModelCardModal";
 import { ModelLoading } from "./model/ModelLoading";
 import { ModelSelect } from "./model/ModelSelect";
@@ -144,9 +145,12 @@ describe("the model selector", () => {
     expect(screen.queryByRole("option")).toBeNull();
   });
 
-  it("unloads", async () => {
+  it("is told by the meter what is in memory, and unloads it there", async () => {
     server.on("POST /api/models/unload", { body: { model_id: "neuronscope/tiny", freed_bytes: 1 } });
-    renderAt("/", <ModelSelect />);
+    renderAt("/", <MemoryMeters />);
+    await userEvent.click(await screen.findByRole("button", { name: "1 model in memory" }));
+    expect(await screen.findByText("15.6 MB · float32 · cpu")).toBeVisible();
+    await expectAccessible(document.body);
     await userEvent.click(await screen.findByRole("button", { name: "Unload neuronscope/tiny" }));
     await waitFor(() => expect(server.calls.some((call) => call.path === "/api/models/unload")).toBe(true));
   });

@@ -1,19 +1,25 @@
 import { ActionIcon, Group, Tooltip, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { IconHelp, IconInfoCircle, IconMoon, IconSun } from "@tabler/icons-react";
+import { IconHelp, IconInfoCircle, IconMoon, IconSettings, IconSun } from "@tabler/icons-react";
 import { Link } from "react-router";
+import { useModels } from "@/api/queries/models";
 import { useThemeName } from "@/components/useThemeName";
 import { patchSearch } from "@/lib/url";
-import { useModelId } from "@/state/address";
+import { useModelId, usePatch } from "@/state/address";
 import { JobsMenu } from "./JobsMenu";
 import { Mark } from "./Mark";
 import { MemoryMeters } from "./MemoryMeters";
+import { LoadDialog } from "./model/load/LoadDialog";
 import { ModelCardModal } from "./model/ModelCardModal";
 import { ModelSelect } from "./model/ModelSelect";
+import { ParityBadge } from "./model/ParityBadge";
 import classes from "./Shell.module.css";
 
 export function TopBar({ onHelp }: { onHelp: () => void }) {
   const modelId = useModelId();
+  const patch = usePatch();
+  const models = useModels();
+  const loadedAs = models.data?.models.find((one) => one.model_id === modelId)?.loaded_as;
   const themeName = useThemeName();
   const { setColorScheme } = useMantineColorScheme();
   const [cardOpen, card] = useDisclosure(false);
@@ -28,8 +34,19 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
         <Mark />
         NeuronScope
       </Link>
-      <Group gap={6} wrap="nowrap" ml="xs" style={{ flex: 1, minWidth: 0 }}>
+      <Group gap={4} wrap="nowrap" ml="xs" style={{ flex: 1, minWidth: 0 }}>
         <ModelSelect />
+        {loadedAs && <ParityBadge loadedAs={loadedAs} onOpen={card.open} />}
+        <Tooltip label="Load options">
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label="Load options"
+            onClick={() => patch({ load: modelId })}
+          >
+            <IconSettings size={18} />
+          </ActionIcon>
+        </Tooltip>
         <Tooltip label="Model statistics">
           <ActionIcon variant="subtle" color="gray" aria-label="Model statistics" onClick={card.open}>
             <IconInfoCircle size={18} />
@@ -56,6 +73,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
         </Tooltip>
       </Group>
       <ModelCardModal modelId={modelId} opened={cardOpen} onClose={card.close} />
+      <LoadDialog />
     </div>
   );
 }

@@ -74,6 +74,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--ns-hover": "#eceff3",
     "--ns-accent": "#007563",
     "--ns-accent-soft": "#d9f2ec",
+    "--ns-accent-dim": "#7cc4b5",
+    "--ns-others": "#aab2bd",
   },
   dark: {
     "--mantine-color-dimmed": "#939dac",
@@ -84,5 +86,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--ns-hover": "#212831",
     "--ns-accent": "#38d1b4",
     "--ns-accent-soft": "#123a35",
+    "--ns-accent-dim": "#1d7264",
+    "--ns-others": "#4f5967",
   },
 });

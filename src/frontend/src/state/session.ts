@@ -9,11 +9,14 @@ interface Session {
   /** Set when the model was switched: Explore then runs the same prompt on the new one. */
   rerun: boolean;
   selection: { title: string; units: readonly string[] } | null;
+  /** The model that the page was on before: the way back where a load fails or is cancelled. */
+  cameFrom: string | null;
   connection: Connection;
   setPrompt: (prompt: string) => void;
   setRerun: (rerun: boolean) => void;
   select: (title: string, units: readonly string[]) => void;
   clearSelection: () => void;
+  setCameFrom: (modelId: string) => void;
   setConnection: (connection: Connection) => void;
 }
 
@@ -21,10 +24,12 @@ export const useSession = create<Session>((set) => ({
   prompt: "",
   rerun: false,
   selection: null,
+  cameFrom: null,
   connection: "ok",
   setPrompt: (prompt) => set({ prompt }),
   setRerun: (rerun) => set({ rerun }),
   select: (title, units) => set({ selection: units.length > 0 ? { title, units } : null }),
   clearSelection: () => set({ selection: null }),
+  setCameFrom: (cameFrom) => set({ cameFrom }),
   setConnection: (connection) => set((now) => (now.connection === connection ? now : { connection })),
 }));

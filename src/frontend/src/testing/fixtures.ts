@@ -2,6 +2,7 @@
 
 import type {
   AnalysisEntry,
+  Estimate,
   Heatmap,
   IndexEntry,
   Job,
@@ -24,9 +25,27 @@ export const model = (part: Partial<ModelEntry> = {}): ModelEntry => ({
   category: "tiny",
   quantization: "none",
   gated: false,
+  recommended: false,
   source: "bundled",
-  estimated_bytes: 15_600_000,
+  format: "safetensors",
+  context_length: 512,
+  revision: null,
+  stored_bytes: 15_600_000,
+  estimated_bytes: 21_000_000,
+  needs: [
+    { precision: "float32", bytes: 21_000_000, fits: true },
+    { precision: "bfloat16", bytes: 12_000_000, fits: true },
+    { precision: "nf4", bytes: 8_000_000, fits: true },
+  ],
   loaded: true,
+  loaded_as: {
+    dtype: "float32",
+    quantization: "none",
+    device: "cpu",
+    weight_bytes: 15_600_000,
+    parity: "holds",
+    parity_difference: 0,
+  },
   loadable: true,
   note: "",
   ...part,
@@ -213,11 +232,36 @@ export const card: ModelCard = {
   about: "# Tiny\n\nMade **here**.",
 };
 
+export const estimate = (part: Partial<Estimate> = {}): Estimate => ({
+  model_id: "local/other",
+  device: "cpu",
+  free_bytes: 8e9,
+  chosen: "float32",
+  dtype: "float32",
+  quantization: "none",
+  context: 512,
+  fits: true,
+  weights_bytes: 2e9,
+  cache_bytes: 1e8,
+  capture_bytes: 2e8,
+  bytes: 2.3e9,
+  options: [
+    { precision: "float32", bytes: 2.3e9, fits: true },
+    { precision: "bfloat16", bytes: 1.2e9, fits: true },
+    { precision: "nf4", bytes: 6e8, fits: true },
+  ],
+  message: "",
+  hint: "",
+  ...part,
+});
+
 /** What every page asks for, whatever its view. */
 export const everyday = {
   "GET /api/system": { body: system },
   "GET /api/models": {
-    body: { models: [model(), model({ model_id: "local/other", source: "local", loaded: false })] },
+    body: {
+      models: [model(), model({ model_id: "local/other", source: "local", loaded: false, loaded_as: null })],
+    },
   },
   "GET /api/jobs": { body: { jobs: [] } },
   "GET /api/traces": { body: { traces: [] } },

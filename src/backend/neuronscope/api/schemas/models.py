@@ -53,7 +53,7 @@ class LoadedAs(Answer):
     parity: Literal["holds", "fails"] | None
     """Whether the tapped forward pass was that of the plain model at loading; null where it was not measured."""
     parity_difference: float | None
-    """Largest absolute difference between the two, over all that was compared."""
+    """Largest absolute difference between the logits of the two."""
 
 
 class ModelEntry(Answer):

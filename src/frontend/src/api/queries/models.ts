@@ -1,6 +1,16 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  useMutation,
+  useMutationState,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { isActive } from "@/lib/jobs";
 import { client, unwrap } from "../client";
 import type { LoadRequest } from "../types";
+import { useJobs } from "./jobs";
+
+export type EstimateAsked = Omit<LoadRequest, "modules">;
 
 export const BUNDLED_MODEL = "neuronscope/tiny";
 
@@ -21,6 +31,19 @@ export const useModelCard = (modelId: string, enabled: boolean) =>
     staleTime: 300_000,
   });
 
+/** What loading takes in this way, and whether it fits now: asked again each time, since other programs move too. */
+export const useEstimate = (asked: EstimateAsked, enabled: boolean) =>
+  useQuery({
+    queryKey: ["estimate", asked],
+    queryFn: ({ signal }) => unwrap(client.GET("/api/models/estimate", { params: { query: asked }, signal })),
+    enabled,
+    // One bar is not torn down while another precision is weighed.
+    placeholderData: keepPreviousData,
+    staleTime: 3000,
+    gcTime: 30_000,
+    retry: false,
+  });
+
 /** Under this key the shell finds what became of a wish to load, whoever had it. */
 export const LOAD_KEY = ["load-model"];
 
@@ -31,6 +54,35 @@ export function useLoadModel() {
     mutationFn: (body: LoadRequest) => unwrap(client.POST("/api/models/load", { body })),
     onSettled: () => queries.invalidateQueries({ queryKey: ["jobs"] }),
   });
+}
+
+export interface LoadWish {
+  asked: LoadRequest | undefined;
+  error: Error | null;
+  pending: boolean;
+}
+
+/** The last wish to load a model, by whichever part of the page; undefined where there was none. */
+export function useLoadWish(modelId: string): LoadWish | undefined {
+  const wishes = useMutationState<LoadWish>({
+    filters: { mutationKey: LOAD_KEY },
+    select: ({ state }) => ({
+      asked: state.variables as LoadRequest | undefined,
+      error: state.error,
+      pending: state.status === "pending",
+    }),
+  });
+  return wishes.findLast(({ asked }) => asked?.model_id === modelId);
+}
+
+/** Whether the model is being loaded now, be it for the first time or in another precision. */
+export function useIsLoading(modelId: string): boolean {
+  const jobs = useJobs();
+  const wish = useLoadWish(modelId);
+  return (
+    wish?.pending === true ||
+    (jobs.data?.jobs.some((job) => job.kind === "load" && job.model_id === modelId && isActive(job)) ?? false)
+  );
 }
 
 export function useUnloadModel() {

@@ -1,14 +1,16 @@
 import { Alert, Button, Group, Paper, Text } from "@mantine/core";
-import { useMutationState, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useState } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect } from "react";
 import { ApiError } from "@/api/client";
 import { useJob, useJobs } from "@/api/queries/jobs";
-import { LOAD_KEY, useLoadModel, useModels } from "@/api/queries/models";
+import { useLoadModel, useLoadWish, useModels } from "@/api/queries/models";
 import type { Job, LoadRequest } from "@/api/types";
 import { JobProgress } from "@/components/JobProgress";
 import { isActive } from "@/lib/jobs";
 import { isMissing } from "@/lib/models";
 import { useModelId } from "@/state/address";
+import { BackButton } from "./BackButton";
+import { LoadFailure } from "./LoadFailure";
 import { UnknownModel } from "./UnknownModel";
 
 /** Under the top bar: the model of the page as it loads, or why it could not. */
@@ -18,19 +20,18 @@ export function ModelLoading() {
   const models = useModels();
   const jobs = useJobs();
   const newest = jobs.data?.jobs.find((job) => job.kind === "load" && job.model_id === modelId);
-  const { refused, asking } = useLastWish(modelId);
+  const wish = useLoadWish(modelId);
 
   const refresh = useCallback(() => {
-    for (const key of ["models", "jobs", "system"]) queries.invalidateQueries({ queryKey: [key] });
+    for (const key of ["models", "jobs", "system", "card"]) queries.invalidateQueries({ queryKey: [key] });
   }, [queries]);
   const { data: job } = useJob(newest && isActive(newest) ? newest.job_id : null, refresh);
   // A small model is there before its job was ever seen at work.
   const [ended, endedState] = [newest?.job_id, newest?.state];
   useEffect(() => {
-    if (ended && endedState === "done") queries.invalidateQueries({ queryKey: ["models"] });
-  }, [ended, endedState, queries]);
+    if (ended && endedState === "done") refresh();
+  }, [ended, endedState, refresh]);
 
-  if (models.data?.models.find((one) => one.model_id === modelId)?.loaded) return null;
   if (job && isActive(job))
     return (
       <Paper
@@ -45,77 +46,42 @@ export function ModelLoading() {
         <JobProgress job={job} />
       </Paper>
     );
-  if (refused)
-    return <Failure id={refused.message} modelId={modelId} message={refused.message} hint={refused.hint} />;
-  if (newest && failedJustNow(newest))
-    return (
-      <Failure
-        id={newest.job_id}
-        modelId={modelId}
-        message={newest.error?.message}
-        hint={newest.error?.hint}
-      />
-    );
+  if (wish?.pending) return null;
+  const loaded = models.data?.models.find((one) => one.model_id === modelId)?.loaded ?? false;
+  const asked: LoadRequest = wish?.asked ?? { model_id: modelId };
+  // What is loaded shows no failure, but for that of a wish to have it otherwise.
+  const telling = !loaded || Object.keys(asked).length > 1;
+  if (wish?.error instanceof ApiError && telling)
+    return <LoadFailure id={wish.error.message} asked={asked} error={wish.error} />;
+  if (newest?.error && newest.state === "failed" && endedHere(newest) && telling)
+    return <LoadFailure id={newest.job_id} asked={asked} error={newest.error} />;
+  if (loaded) return null;
+  if (newest?.state === "cancelled" && endedHere(newest)) return <Cancelled asked={asked} />;
   // A load that has just ended is not in the list of models yet.
-  const loading = asking || newest?.state === "done";
-  if (jobs.data && !loading && isMissing(models.data?.models, modelId))
+  if (jobs.data && newest?.state !== "done" && isMissing(models.data?.models, modelId))
     return <UnknownModel modelId={modelId} />;
   return null;
 }
 
-/** The last wish to load the model: whether it still waits for an answer, and the answer where it was no. */
-function useLastWish(modelId: string): { refused: ApiError | null; asking: boolean } {
-  const attempts = useMutationState({
-    filters: { mutationKey: LOAD_KEY },
-    select: ({ state }) => ({
-      asked: state.variables as LoadRequest | undefined,
-      error: state.error,
-      pending: state.status === "pending",
-    }),
-  });
-  const last = attempts.findLast(({ asked }) => asked?.model_id === modelId);
-  return {
-    refused: last?.error instanceof ApiError ? last.error : null,
-    asking: last?.pending ?? false,
-  };
-}
+/* What ended before the page was opened is old news; the list of jobs still tells it. */
+const endedHere = ({ finished_at }: Job) =>
+  finished_at === null || Date.parse(finished_at) >= performance.timeOrigin;
 
-/* What failed before the page was opened is old news; the list of jobs still tells it. */
-const failedJustNow = ({ state, finished_at }: Job) =>
-  state === "failed" && (finished_at === null || Date.parse(finished_at) >= performance.timeOrigin);
-
-interface FailureProps {
-  id: string;
-  modelId: string;
-  message: string | undefined;
-  hint: string | undefined;
-}
-
-function Failure({ id, modelId, message, hint }: FailureProps) {
+function Cancelled({ asked }: { asked: LoadRequest }) {
   const load = useLoadModel();
-  const [dismissed, setDismissed] = useState<string | null>(null);
-  if (dismissed === id) return null;
   return (
-    <Alert
-      color="red"
-      variant="light"
-      mb="sm"
-      title={`${modelId} could not be loaded`}
-      withCloseButton
-      closeButtonLabel="Dismiss"
-      onClose={() => setDismissed(id)}
-    >
-      <Text size="sm">{message}</Text>
-      <Text size="sm">{hint}</Text>
-      <Group mt="xs">
+    <Alert variant="light" color="gray" mb="sm" title={`Loading ${asked.model_id} was cancelled`}>
+      <Text size="sm">Nothing of it is in memory. What was already fetched is kept for the next time.</Text>
+      <Group mt="xs" gap="xs">
         <Button
           size="compact-sm"
           variant="default"
           loading={load.isPending}
-          onClick={() => load.mutate({ model_id: modelId })}
+          onClick={() => load.mutate(asked)}
         >
-          Try again
+          Load it after all
         </Button>
+        <BackButton modelId={asked.model_id} />
       </Group>
     </Alert>
   );

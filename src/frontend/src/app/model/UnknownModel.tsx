@@ -1,14 +1,11 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
-import { BUNDLED_MODEL, useLoadModel, useModels } from "@/api/queries/models";
+import { useLoadModel } from "@/api/queries/models";
 import { looksLikeHubId } from "@/lib/models";
-import { useChooseModel } from "./useChooseModel";
+import { BackButton } from "./BackButton";
 
 /** A link may name a model that this machine has not; said at once, before anything is asked of it. */
 export function UnknownModel({ modelId }: { modelId: string }) {
-  const models = useModels();
   const load = useLoadModel();
-  const choose = useChooseModel();
-  const bundled = models.data?.models.find((one) => one.model_id === BUNDLED_MODEL);
   const onHub = looksLikeHubId(modelId);
   return (
     <Alert color="red" variant="light" mb="sm" title={`${modelId} is not on this machine`}>
@@ -28,11 +25,7 @@ export function UnknownModel({ modelId }: { modelId: string }) {
             Load {modelId} from the hub
           </Button>
         )}
-        {bundled && (
-          <Button size="compact-sm" variant="default" onClick={() => choose(BUNDLED_MODEL, bundled)}>
-            Use {BUNDLED_MODEL}
-          </Button>
-        )}
+        <BackButton modelId={modelId} />
       </Group>
     </Alert>
   );

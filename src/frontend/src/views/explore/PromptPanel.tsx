@@ -1,7 +1,7 @@
 import { Button, Chip, Group, Kbd, Stack, Text, Textarea } from "@mantine/core";
 import { IconPlayerPlayFilled } from "@tabler/icons-react";
 import { useEffect, useRef } from "react";
-import { useModels } from "@/api/queries/models";
+import { useIsLoading, useModels } from "@/api/queries/models";
 import type { TraceDetail } from "@/api/types";
 import { Busy } from "@/components/Busy";
 import { ErrorNote } from "@/components/Notice";
@@ -29,7 +29,8 @@ export function PromptPanel({ trace }: { trace: TraceDetail | null }) {
   }, [trace, setPrompt]);
 
   // After a switch of model the same prompt runs on the new one, once it is there.
-  const loaded = model?.loaded ?? false;
+  const loading = useIsLoading(modelId);
+  const loaded = (model?.loaded ?? false) && !loading;
   useEffect(() => {
     if (!rerun || !loaded) return;
     setRerun(false);
