@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -10,16 +10,18 @@ from torch import Tensor, nn
 
 from neuronscope.core.address import Address
 from neuronscope.models.anatomy import Site
-from neuronscope.models.attention import AttentionCall, observe_attention
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.probe import hidden_of, output_of, with_batch
+from neuronscope.models.watching import observe_rows
 
 Sink = Callable[[Address, Tensor], None]
 
 
 @contextmanager
-def read_taps(loaded: LoadedModel, addresses: Iterable[Address], shape: tuple[int, int], sink: Sink) -> Iterator[None]:
+def read_taps(loaded: LoadedModel, addresses: Iterable[Address], shape: Sequence[int], sink: Sink) -> Iterator[None]:
     """Within it, each forward pass over ids of ``shape`` (batch, positions) calls ``sink(address, tensor)``.
+
+    ``shape`` is read at each pass: a list of two numbers may change between passes.
 
     The tensor is the model's own, ``[batch, …axes]`` on its device and in its dtype: whoever keeps it copies it, since
     some families go on to change theirs in place. Raises what :meth:`Anatomy.site` raises before anything is hooked.
@@ -33,14 +35,14 @@ def read_taps(loaded: LoadedModel, addresses: Iterable[Address], shape: tuple[in
                 handle = module.register_forward_pre_hook(hook, with_kwargs=True)
             elif side == "output":
                 handle = module.register_forward_hook(_output_hook(group, shape, sink))
-            elif _runs_eager(loaded, module):
-                handle = module.register_forward_hook(_weights_hook(group, sink))
             else:
                 rows[module] = group
                 continue
             stack.callback(handle.remove)
         if rows:
-            stack.enter_context(observe_attention(loaded.model, _rows_observer(rows, sink)))
+            sinks = {module: _rows_sink(group, sink) for module, group in rows.items()}
+            own = {module for module, group in rows.items() if any(site.own for _, site in group)}
+            stack.enter_context(observe_rows(loaded.model, shape[0], sinks, own))
         yield
 
 
@@ -51,12 +53,7 @@ def _by_place(sites: dict[Address, Site]) -> dict[tuple[nn.Module, str], list[tu
     return places
 
 
-def _runs_eager(loaded: LoadedModel, module: nn.Module) -> bool:
-    config = getattr(module, "config", loaded.model.config)
-    return getattr(config, "_attn_implementation", None) != "sdpa"
-
-
-def _input_hook(group: list[tuple[Address, Site]], shape: tuple[int, int], sink: Sink) -> Callable[..., None]:
+def _input_hook(group: list[tuple[Address, Site]], shape: Sequence[int], sink: Sink) -> Callable[..., None]:
     def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         hidden = hidden_of(args, kwargs)
         assert hidden is not None
@@ -66,29 +63,19 @@ def _input_hook(group: list[tuple[Address, Site]], shape: tuple[int, int], sink:
     return hook
 
 
-def _output_hook(group: list[tuple[Address, Site]], shape: tuple[int, int], sink: Sink) -> Callable[..., None]:
+def _output_hook(group: list[tuple[Address, Site]], shape: Sequence[int], sink: Sink) -> Callable[..., None]:
     def hook(_module: nn.Module, _args: object, output: Any) -> None:
-        hidden = output.logits if hasattr(output, "logits") else output_of(output)
-        assert hidden is not None
         for address, site in group:
+            hidden = output.logits if hasattr(output, "logits") else output_of(output, site.item)
+            assert hidden is not None
             sink(address, site.take(with_batch(hidden, *shape)))
 
     return hook
 
 
-def _weights_hook(group: list[tuple[Address, Site]], sink: Sink) -> Callable[..., None]:
-    def hook(_module: nn.Module, _args: object, output: tuple[Any, ...]) -> None:
+def _rows_sink(group: list[tuple[Address, Site]], sink: Sink) -> Callable[[Tensor], None]:
+    def give(rows: Tensor) -> None:
         for address, site in group:
-            sink(address, site.take(output[1]))
+            sink(address, site.take(rows))
 
-    return hook
-
-
-def _rows_observer(
-    rows: dict[nn.Module, list[tuple[Address, Site]]], sink: Sink
-) -> Callable[[nn.Module, AttentionCall], None]:
-    def observe(module: nn.Module, call: AttentionCall) -> None:
-        for address, site in rows.get(module, ()):
-            sink(address, site.take(call.weights()))
-
-    return observe
+    return give

@@ -12,18 +12,16 @@ from transformers import PreTrainedModel
 from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadAddress, PointUnavailable
 from neuronscope.core.points import POINTS
-from neuronscope.models.blocks import BlockSites, inspect_block
+from neuronscope.models.attention_points import Call
+from neuronscope.models.blocks import Setting, inspect_block
 from neuronscope.models.kinds import layer_kind
-from neuronscope.models.probe import record
-from neuronscope.models.structure import (
-    Block,
-    find_block,
-    find_block_list,
-    find_final_norm,
-    neuron_count,
-    text_config,
-    vocabulary_size,
-)
+from neuronscope.models.layouts import distinct_heads
+from neuronscope.models.naming import ModuleNames
+from neuronscope.models.probe import PROBE_BATCH, record
+from neuronscope.models.sites import BlockSites, whole
+from neuronscope.models.stack import find_blocks, find_final_norm, refuse_encoder_decoder
+from neuronscope.models.structure import Block, neuron_count, text_config, vocabulary_size
+from neuronscope.models.watching import is_attention, own_attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,15 @@ class Site:
     """Where one tensor is read: a module, its input or output, and what to take of it.
 
     ``side`` ``attention`` means the weights of that attention module. ``take`` maps what the module took or gave,
-    ``[batch, position, …]``, to the point's own axes after the batch.
+    ``[batch, position, …]``, to the point's own axes after the batch. ``item`` is the place of the tensor in what the
+    module gave, where that is a tuple; ``own`` is for attention that a module computes itself, outside transformers' interface.
     """
 
     module: nn.Module
     side: Literal["input", "output", "attention"]
     take: Callable[[Tensor], Tensor]
+    item: int = 0
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,53 +94,76 @@ class Anatomy:
             raise BadAddress(f"Unit {unit.index} is out of range: {unit.address} has {width} units, 0 to {width - 1}.")
 
 
-def inspect_model(model: PreTrainedModel) -> Anatomy:
-    """The anatomy of a loaded causal language model, checked by a forward pass over a few tokens.
+def inspect_model(model: PreTrainedModel, names: ModuleNames | None = None) -> Anatomy:
+    """The anatomy of a loaded causal language model, proved by a forward pass over a few tokens.
 
-    Raises :class:`UnsupportedModel` where no decoder blocks can be found.
+    ``names`` are modules that a person names by hand; they are proved like those found. Raises
+    :class:`UnsupportedModel` where no decoder blocks can be found, naming the argument to pass.
     """
-    config = text_config(model)
-    parent, block_list = find_block_list(model)
-    d_model = int(getattr(config, "hidden_size"))  # noqa: B009  # a config's attributes are not typed
-    heads = int(getattr(config, "num_attention_heads", 0) or 0)
-    shared = 1 if getattr(config, "multi_query", False) else heads
-    kv_heads = int(getattr(config, "num_key_value_heads", None) or shared)
-    head_dim = int(getattr(config, "head_dim", None) or (d_model // heads if heads else 0))
-    final_norm = find_final_norm(parent)
-    blocks = [find_block(module, d_model, heads * head_dim) for module in block_list]
-    watched = [m for block in blocks for m in block.module.modules()]
-    seen = record(model, [*watched, *([final_norm] if final_norm is not None else [])])
+    names = names or ModuleNames()
+    refuse_encoder_decoder(model)
+    seen = record(model, batch=PROBE_BATCH)
+    modules = find_blocks(model, seen, names)
+    names.check_inside(modules)
+    final_norm = find_final_norm(model, modules, seen, names)
+    calls = {**own_attention(seen.events, PROBE_BATCH), **seen.attention}
+    calls = {module: call for module, call in calls.items() if is_attention(call)}
+    width = int(seen.inputs[modules[0]].shape[-1])
+    setting = Setting(text_config(model), width, calls, names)
+    earlier: list[Call] = []
+    results = [inspect_block(module, seen, setting, earlier) for module in modules]
+    blocks = tuple(block for block, _ in results)
 
     sites: dict[Address, Site] = {}
     refused: dict[Address, str] = {}
-    results = [inspect_block(block, seen, config, heads, kv_heads, head_dim) for block in blocks]
-    for layer, found in enumerate(results):
+    for layer, (_, found) in enumerate(results):
         _collect(layer, found, sites, refused)
-    sites[Address("embed")] = Site(blocks[0].module, "input", _whole)
-    if final_norm is not None:
-        sites[Address("ln_f")] = Site(final_norm, "output", _whole)
-    else:
-        refused[Address("ln_f")] = "its stream is not normalised after the last block"
-    # The model's own output, not the head's: some families cap or scale the logits after the head.
-    sites[Address("logits")] = Site(model, "output", _whole)
+    _ends(model, modules, final_norm, sites, refused)
+    heads, kv_heads, head_dim = _head_sizes(earlier, setting.config)
     widths = [count for block in blocks if (count := neuron_count(block))]
     return Anatomy(
         layer_count=len(blocks),
-        d_model=d_model,
+        d_model=width,
         d_mlp=max(widths) if widths else None,
         heads=heads,
         kv_heads=kv_heads,
         head_dim=head_dim,
         vocabulary=vocabulary_size(model),
-        parallel=any(found.parallel for found in results),
-        blocks=tuple(blocks),
+        parallel=any(found.parallel for _, found in results),
+        blocks=blocks,
         sites=sites,
         refused=refused,
-        kinds=tuple(
-            layer_kind(block, Address("attn_weights", layer) in sites or Address("v", layer) in sites)
-            for layer, block in enumerate(blocks)
-        ),
+        kinds=tuple(layer_kind(block) for block in blocks),
     )
+
+
+def _ends(
+    model: PreTrainedModel,
+    modules: list[nn.Module],
+    final_norm: nn.Module | None,
+    sites: dict[Address, Site],
+    refused: dict[Address, str],
+) -> None:
+    """The points outside the layers: what enters, what leaves, and the scores."""
+    if Address("resid_pre", 0) in sites:
+        sites[Address("embed")] = Site(modules[0], "input", whole)
+    else:
+        refused[Address("embed")] = refused[Address("resid_pre", 0)]
+    if final_norm is not None:
+        sites[Address("ln_f")] = Site(final_norm, "output", whole)
+    else:
+        refused[Address("ln_f")] = "no norm takes what the last block gives"
+    # The model's own output, not the head's: some families cap or scale the logits after the head.
+    sites[Address("logits")] = Site(model, "output", whole)
+
+
+def _head_sizes(calls: list[Call], config: object) -> tuple[int, int, int]:
+    """Heads, key-value heads and head width as the first attention layer shows them, else as the configuration says."""
+    for call in calls:
+        if call.query is not None and call.key is not None:
+            return call.query.shape[1], distinct_heads(call.key).shape[1], call.query.shape[-1]
+    heads = int(getattr(config, "num_attention_heads", 0) or 0) if calls else 0
+    return heads, heads, 0
 
 
 def _collect(layer: int, found: BlockSites, sites: dict[Address, Site], refused: dict[Address, str]) -> None:
@@ -147,10 +171,6 @@ def _collect(layer: int, found: BlockSites, sites: dict[Address, Site], refused:
         address = Address(point, layer)
         place = found.places.get(point)
         if place is not None:
-            sites[address] = Site(*place)
+            sites[address] = Site(place.module, place.side, place.take, place.item, place.own)
         else:
             refused[address] = found.refused.get(point, "it was not found by inspection")
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    return tensor

@@ -1,12 +1,14 @@
 """One small forward pass with everything recorded: how the tensors of a block really follow from each other.
 
 Names only suggest a structure; equality of tensors shows it. Parallel blocks, shared norms, post-norms, multipliers
-and the layout of fused projections are decided here and nowhere else.
+and the layout of fused projections are decided by comparing what is recorded here, and by nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -15,19 +17,31 @@ from transformers import PreTrainedModel
 
 from neuronscope.models.attention import AttentionCall, observe_attention
 from neuronscope.models.structure import vocabulary_size
+from neuronscope.models.watching import Event, Watcher
 
-PROBE_LENGTH = 6
+PROBE_BATCH, PROBE_LENGTH = 2, 6
 
 
 @dataclass
 class Recording:
-    """First input and output of every watched module in one pass, each ``[1, position, …]``, and the attention calls."""
+    """What modules took and gave in one pass over rows of ``PROBE_LENGTH`` tokens.
+
+    Tensors are ``[batch, position, …]``, also where a family flattens the two for a while. Of a module that ran more
+    than once, the last run is kept, and ``calls`` says how often it ran.
+    """
 
     inputs: dict[nn.Module, Tensor] = field(default_factory=dict)
     outputs: dict[nn.Module, Tensor] = field(default_factory=dict)
+    items: dict[nn.Module, tuple[Tensor | None, ...]] = field(default_factory=dict)
+    """All that a module gave, where that is a tuple: ``outputs`` has the first of them."""
+    calls: Counter[nn.Module] = field(default_factory=Counter)
     attention: dict[nn.Module, AttentionCall] = field(default_factory=dict)
+    """Calls of transformers' attention interface."""
     attention_outputs: dict[nn.Module, Tensor] = field(default_factory=dict)
-    """Weights ``[1, head, query, key]`` of attention modules that return them."""
+    """Weights ``[batch, head, query, key]`` of attention modules that return them."""
+    events: list[Event] = field(default_factory=list)
+    """Softmaxes, products and the like, in order, each with the module in which it was computed."""
+    failure: str = ""
 
 
 def hidden_of(args: tuple[object, ...], kwargs: dict[str, object]) -> Tensor | None:
@@ -39,10 +53,11 @@ def hidden_of(args: tuple[object, ...], kwargs: dict[str, object]) -> Tensor | N
     return None
 
 
-def output_of(output: object) -> Tensor | None:
-    """The main tensor of a module's output: itself, or the first of a tuple."""
-    first = output[0] if isinstance(output, tuple | list) and output else output
-    return first if isinstance(first, Tensor) else None
+def output_of(output: object, item: int = 0) -> Tensor | None:
+    """The main tensor of a module's output: itself, or of a tuple the first, or the one asked for."""
+    if isinstance(output, tuple | list):
+        output = output[item] if item < len(output) else None
+    return output if isinstance(output, Tensor) else None
 
 
 def with_batch(tensor: Tensor, batch: int, positions: int) -> Tensor:
@@ -52,36 +67,61 @@ def with_batch(tensor: Tensor, batch: int, positions: int) -> Tensor:
     return tensor
 
 
+def _kept(value: object, batch: int) -> Tensor | None:
+    if not isinstance(value, Tensor):
+        return None
+    return with_batch(value.detach().clone(), batch, PROBE_LENGTH)
+
+
 @torch.no_grad()
-def record(model: PreTrainedModel, modules: Iterable[nn.Module]) -> Recording:
-    """Run :data:`PROBE_LENGTH` fixed tokens through the model and keep copies of what the modules took and gave."""
+def record(model: PreTrainedModel, modules: Iterable[nn.Module] | None = None, batch: int = 1) -> Recording:
+    """Run ``batch`` rows of fixed tokens through the model; keep copies of what these modules, or all, took and gave.
+
+    A pass that fails (a model that wants more than token ids) leaves its message in ``failure``.
+    """
     seen = Recording()
+    running: list[nn.Module] = []
+    vocabulary = vocabulary_size(model)
+    ids = ((torch.arange(batch * PROBE_LENGTH, device=model.device) * 7919 + 11) % vocabulary).view(batch, -1)
+    watched = list(model.modules() if modules is None else dict.fromkeys(modules))
+    watcher = Watcher(running, seen.events.append)
+    try:
+        with _hooked(watched, seen, running, batch), observe_attention(model, seen.attention.__setitem__), watcher:
+            model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+    except Exception as failed:  # whatever a foreign model raises is the answer to what is wrong with it
+        seen.failure = f"{type(failed).__name__}: {failed}"
+    return seen
+
+
+@contextmanager
+def _hooked(modules: list[nn.Module], seen: Recording, running: list[nn.Module], batch: int) -> Iterator[None]:
     handles = []
 
     def before(module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-        hidden = hidden_of(args, kwargs)
+        running.append(module)
+        hidden = _kept(hidden_of(args, kwargs), batch)
         if hidden is not None:
-            seen.inputs[module] = with_batch(hidden.detach().clone(), 1, PROBE_LENGTH)
+            seen.inputs[module] = hidden
 
     def after(module: nn.Module, _args: object, output: object) -> None:
-        hidden = output_of(output)
+        running.pop()
+        seen.calls[module] += 1
+        hidden = _kept(output_of(output), batch)
         if hidden is not None:
-            seen.outputs[module] = with_batch(hidden.detach().clone(), 1, PROBE_LENGTH)
-        if isinstance(output, tuple) and len(output) > 1 and isinstance(output[1], Tensor) and output[1].ndim == 4:
-            seen.attention_outputs[module] = output[1].detach().clone()
+            seen.outputs[module] = hidden
+        if isinstance(output, tuple | list):
+            seen.items[module] = tuple(_kept(value, batch) for value in output)
+            if len(output) > 1 and isinstance(output[1], Tensor) and output[1].ndim == 4:
+                seen.attention_outputs[module] = output[1].detach().clone()
 
-    for module in set(modules):
+    for module in modules:
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         handles.append(module.register_forward_hook(after))
-    vocabulary = vocabulary_size(model)
-    ids = (torch.arange(PROBE_LENGTH, device=model.device) * 7919 + 11) % vocabulary
     try:
-        with observe_attention(model, seen.attention.__setitem__):
-            model(input_ids=ids[None], attention_mask=torch.ones_like(ids[None]), use_cache=False)
+        yield
     finally:
         for handle in handles:
             handle.remove()
-    return seen
 
 
 def same(a: Tensor | None, b: Tensor | None) -> bool:
@@ -89,9 +129,22 @@ def same(a: Tensor | None, b: Tensor | None) -> bool:
     return a is not None and b is not None and a.shape == b.shape and torch.equal(a, b)
 
 
-def close(a: Tensor, b: Tensor) -> bool:
-    """Whether they agree to the rounding of their dtype, relative to their size."""
-    if a.shape != b.shape:
+def agrees(a: Tensor, b: Tensor, scale: Tensor | None = None) -> bool:
+    """Whether they agree to a few roundings of their dtype, value by value.
+
+    The bound is relative to each value, or to ``scale`` where they are the result of a sum whose terms were larger:
+    one relative to the largest value would let anything pass beside a stream's few huge coordinates.
+    """
+    if a.shape != b.shape or not a.is_floating_point() or not b.is_floating_point():
         return False
-    bound = 64 * torch.finfo(a.dtype).eps * float(torch.maximum(a.abs().max(), b.abs().max()).float()) + 1e-12
-    return float((a.float() - b.float()).abs().max()) <= bound
+    eps = max(torch.finfo(a.dtype).eps, torch.finfo(b.dtype).eps)
+    x, y = a.float(), b.float()
+    size = scale.float() if scale is not None else x.abs() + y.abs()
+    return bool(((x - y).abs() <= 4 * eps * size + 1e-30).all())
+
+
+def adds_up(before: Tensor, added: Tensor, after: Tensor) -> bool:
+    """Whether ``after`` is ``before + added``, to the rounding of a sum."""
+    if before.shape != added.shape or before.shape != after.shape:
+        return False
+    return agrees(before + added, after, before.abs() + added.abs())

@@ -1,4 +1,4 @@
-"""Where the parts of a decoder are: blocks, attention, MLP, norms and projections, found by name and by shape."""
+"""A decoder block's parts, and the names under which families keep them: names suggest, :mod:`probe` decides."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from neuronscope.core.errors import UnsupportedModel
-
-ATTENTION_NAMES = ("self_attn", "attn", "attention", "self_attention", "mixer")
-MLP_NAMES = ("mlp", "feed_forward", "ffn", "ff", "block_sparse_moe")
+MLP_NAMES = ("mlp", "feed_forward", "ffn", "ff", "block_sparse_moe", "moe", "mixer", "intermediate")
 MLP_OUT_NAMES = (
     "down_proj",
     "c_proj",
@@ -25,9 +22,6 @@ MLP_OUT_NAMES = (
     "output_linear",
 )
 ATTN_OUT_NAMES = ("o_proj", "out_proj", "c_proj", "dense", "wo")
-FUSED_QKV_NAMES = ("c_attn", "query_key_value", "qkv_proj", "Wqkv", "in_proj", "att_proj")
-GATE_NAMES = ("gate_proj", "w1", "gate", "linear")
-FUSED_GATE_UP_NAMES = ("gate_up_proj", "dense_h_to_4h", "c_fc", "fc1", "input_linear", "up_gate_proj")
 QKV_NAMES = {"q": ("q_proj", "query", "wq"), "k": ("k_proj", "key", "wk"), "v": ("v_proj", "value", "wv")}
 
 
@@ -37,6 +31,7 @@ class Block:
 
     module: nn.Module
     attention: nn.Module | None = None
+    """The part of the block in which attention was seen at work."""
     mlp: nn.Module | None = None
     """The module whose input is the MLP's; in families that keep its layers in the block itself (OPT), the first of them."""
     experts: bool = False
@@ -52,6 +47,8 @@ class Block:
     gate_up: nn.Module | None = None
     mlp_out: nn.Module | None = None
     activation: nn.Module | None = None
+    mixer: nn.Module | None = None
+    """What mixes positions in a layer without attention, or beside it: a state space, a recurrence, linear attention."""
 
 
 def linear_sizes(module: nn.Module) -> tuple[int, int] | None:
@@ -86,112 +83,26 @@ def vocabulary_size(model: PreTrainedModel) -> int:
     return embeddings.weight.shape[0]
 
 
-def find_block_list(model: PreTrainedModel) -> tuple[nn.Module, nn.ModuleList]:
-    """The module that holds the decoder's blocks, and their list.
-
-    Raises :class:`UnsupportedModel` for encoder-decoders and for models without a list of blocks.
-    """
-    config = text_config(model)
-    if getattr(model.config, "is_encoder_decoder", False):
-        raise UnsupportedModel(
-            f"{type(model).__name__} has an encoder and a decoder; NeuronScope reads decoder-only models.",
-            "Choose a causal language model.",
-        )
-    count = getattr(config, "num_hidden_layers", None)
-    found: list[tuple[int, nn.Module, nn.ModuleList]] = []
-    for parent in model.modules():
-        for child in parent.children():
-            if isinstance(child, nn.ModuleList) and len(child) == count:
-                found.append((sum(p.numel() for p in child.parameters()), parent, child))
-    if not found:
-        raise UnsupportedModel(f"No list of {count} decoder blocks was found in {type(model).__name__}.")
-    _, parent, blocks = max(found, key=lambda entry: entry[0])
-    return parent, blocks
-
-
-def find_final_norm(parent: nn.Module) -> nn.Module | None:
-    """The norm after the last block: the last one beside the blocks."""
-    norms = [child for name, child in parent.named_children() if is_norm(child) and "emb" not in name]
-    return norms[-1] if norms else None
-
-
-def find_block(module: nn.Module, width: int, attention_width: int) -> Block:
-    """Parts of one block. ``width`` is the model's, ``attention_width`` heads times head width."""
-    block = Block(module)
-    block.norms = [child for child in module.children() if is_norm(child)]
-    block.attention = _named_child(module, ATTENTION_NAMES, "attention")
-    mlp = _named_child(module, MLP_NAMES, "mlp")
-    if block.attention is not None:
-        _find_attention_parts(block, width, attention_width)
-    if mlp is not None:
-        block.experts = any("expert" in name for name, _ in mlp.named_modules())
-        block.mlp = mlp
-        if not block.experts:
-            _find_mlp_parts(block, dict(_linears(mlp)), width, mlp.modules())
-    else:
-        loose = {name: child for name, child in module.named_children() if linear_sizes(child) is not None}
-        _find_mlp_parts(block, loose, width, module.children())
-        block.mlp = block.mlp_in
-    return block
-
-
-def _named_child(module: nn.Module, names: Iterable[str], in_class: str) -> nn.Module | None:
-    children = dict(module.named_children())
-    for name in names:
-        if name in children:
-            return children[name]
-    for child in children.values():
-        if in_class in type(child).__name__.lower():
-            return child
-    return None
-
-
-def _linears(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def linears(module: nn.Module, without: Iterable[nn.Module] = ()) -> Iterator[tuple[str, nn.Module]]:
+    """Names and linear layers within a module, those inside ``without`` left out."""
+    left_out = {m for part in without for m in part.modules()}
     for name, child in module.named_modules():
-        if linear_sizes(child) is not None:
-            yield name.rpartition(".")[2], child
+        if child not in left_out and linear_sizes(child) is not None:
+            yield name, child
 
 
-def _pick(linears: dict[str, nn.Module], names: Iterable[str]) -> nn.Module | None:
-    return next((linears[name] for name in names if name in linears), None)
+def last_name(dotted: str) -> str:
+    """``down_proj`` of ``mlp.down_proj``."""
+    return dotted.rpartition(".")[2]
 
 
-def _find_attention_parts(block: Block, width: int, attention_width: int) -> None:
-    assert block.attention is not None
-    linears = dict(_linears(block.attention))
-    block.q, block.k, block.v = (_pick(linears, QKV_NAMES[name]) for name in "qkv")
-    if block.q is None:
-        block.qkv = _pick(linears, FUSED_QKV_NAMES)
-    block.attn_out = _pick(linears, ATTN_OUT_NAMES)
-    if block.attn_out is None:
-        used = {block.q, block.k, block.v, block.qkv}
-        fitting = [m for m in linears.values() if m not in used and linear_sizes(m) == (attention_width, width)]
-        block.attn_out = fitting[-1] if fitting else None
+def ordered_by_name(found: Iterable[tuple[str, nn.Module]], names: Iterable[str]) -> list[nn.Module]:
+    """The modules, those first whose last name is among ``names``, in the order of these."""
+    order = {name: place for place, name in enumerate(names)}
+    pairs = sorted(found, key=lambda pair: order.get(last_name(pair[0]), len(order)))
+    return [module for _, module in pairs]
 
 
-def _find_mlp_parts(block: Block, linears: dict[str, nn.Module], width: int, modules: Iterable[nn.Module]) -> None:
-    out = _pick(linears, MLP_OUT_NAMES)
-    if out is None:
-        fitting = [m for m in linears.values() if (linear_sizes(m) or (0, 0))[1] == width]
-        out = fitting[-1] if fitting else None
-    if out is None:
-        return
-    block.mlp_out = out
-    neurons = (linear_sizes(out) or (0, 0))[0]
-    block.activation = next((m for m in modules if _is_activation(m)), None)
-    inputs = {name: m for name, m in linears.items() if m is not out}
-    single = {name: m for name, m in inputs.items() if (linear_sizes(m) or (0, 0))[1] == neurons}
-    double = [m for m in inputs.values() if (linear_sizes(m) or (0, 0))[1] == 2 * neurons]
-    if len(single) == 1 and not double:
-        block.mlp_in = next(iter(single.values()))
-    elif len(single) == 2:
-        block.gate = _pick(single, GATE_NAMES) or next(iter(single.values()))
-        block.up = next(m for m in single.values() if m is not block.gate)
-    elif len(double) == 1:
-        block.gate_up = double[0]
-
-
-def _is_activation(module: nn.Module) -> bool:
-    has_children = any(True for _ in module.children())
-    has_weights = any(True for _ in module.parameters(recurse=False))
-    return not (has_children or has_weights or isinstance(module, nn.Dropout | nn.Identity))
+def part_of(block: nn.Module, inner: nn.Module) -> nn.Module | None:
+    """The direct child of the block that holds ``inner``."""
+    return next((child for child in block.children() if any(m is inner for m in child.modules())), None)
