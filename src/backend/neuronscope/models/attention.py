@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -34,11 +34,12 @@ class AttentionCall:
 
     def weights(self) -> Tensor:
         """Softmax attention ``[b, h, p, k]`` in float32, from the same queries, keys and mask as the kernel's."""
-        groups = self.query.shape[1] // self.key.shape[1]
-        key = self.key.repeat_interleave(groups, dim=1) if groups > 1 else self.key
-        scale = self.scaling if self.scaling is not None else self.query.shape[-1] ** -0.5
-        scores = torch.matmul(self.query, key.transpose(2, 3)).float() * scale
-        queries, keys = scores.shape[-2:]
+        batch, heads, queries, width = self.query.shape
+        kv_heads, keys = self.key.shape[1:3]
+        scale = self.scaling if self.scaling is not None else width**-0.5
+        # Heads that share keys become rows of one product, so that the keys are not copied for each of them.
+        shared = self.query.reshape(batch, kv_heads, -1, width)
+        scores = torch.matmul(shared, self.key.transpose(2, 3)).view(batch, heads, queries, keys).float() * scale
         if self.mask is not None:
             mask = self.mask[..., :keys]
             scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask.float()
@@ -47,6 +48,11 @@ class AttentionCall:
             scores = scores.masked_fill(future, float("-inf"))
         # A row that may attend to nothing (padding) is all -inf; its weights are 0, as sdpa's output there is.
         return torch.softmax(scores, dim=-1).nan_to_num(0.0)
+
+    def last(self) -> AttentionCall:
+        """The same call for its last query only, which sees every key that the mask leaves it."""
+        mask = None if self.mask is None else self.mask[..., -1:, :]
+        return replace(self, query=self.query[:, :, -1:], mask=mask)
 
 
 Observer = Callable[[nn.Module, AttentionCall], None]
@@ -74,15 +80,22 @@ AttentionInterface.register(OBSERVED, _observed_sdpa)
 AttentionMaskInterface.register(OBSERVED, sdpa_mask)
 
 
+def configs_of(model: PreTrainedModel) -> list[Any]:
+    """Every configuration that a module of the model holds, each once."""
+    configs: dict[int, Any] = {id(c): c for c in (getattr(m, "config", None) for m in model.modules())}
+    return [config for config in configs.values() if config is not None]
+
+
 @contextmanager
-def observe_attention(model: PreTrainedModel, observer: Observer) -> Iterator[None]:
+def observe_attention(model: PreTrainedModel, observer: Observer, configs: list[Any] | None = None) -> Iterator[None]:
     """Within it, ``observer(module, call)`` sees each attention call of a model that runs sdpa.
 
     The implementation named in the model's configurations is switched for the time of the context and put back.
-    Models on other kernels are left as they are, and nothing is observed.
+    Models on other kernels are left as they are, and nothing is observed. ``configs``, from :func:`configs_of`, saves
+    the search for them to who enters at every step.
     """
-    configs: dict[int, Any] = {id(c): c for c in (getattr(m, "config", None) for m in model.modules())}
-    switched = [c for c in configs.values() if getattr(c, "_attn_implementation", None) == "sdpa"]
+    configs = configs_of(model) if configs is None else configs
+    switched = [c for c in configs if getattr(c, "_attn_implementation", None) == "sdpa"]
     token = _observer.set(observer)
     for config in switched:
         config._attn_implementation_internal = OBSERVED
