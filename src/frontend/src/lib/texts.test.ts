@@ -4,7 +4,7 @@ import { csvCell, toCsv } from "./csv";
 import { fileName } from "./download";
 import { readKey } from "./key";
 import { parseInline, parseMarkdown } from "./markdown";
-import { filterModels, looksLikeHubId } from "./models";
+import { filterModels, groupModels, looksLikeHubId } from "./models";
 import { promptOf } from "./prompt";
 
 describe("CSV", () => {
@@ -91,4 +91,21 @@ describe("Markdown", () => {
       { kind: "strong", text: "y" },
     ]);
   });
+});
+
+it("groups models as one looks for them, without empty groups", () => {
+  const at = (model_id: string, part: Parameters<typeof model>[0]) => model({ model_id, ...part });
+  const groups = groupModels([
+    at("hub/large", { source: "hub", loaded: false }),
+    at("local/a", { source: "local", loaded: false }),
+    at("hub/good", { source: "hub", loaded: false, recommended: true }),
+    at("hub/here", { source: "cache", loaded: true, recommended: true }),
+  ]);
+  expect(groups.map(({ models }) => models.map((one) => one.model_id))).toEqual([
+    ["hub/here"],
+    ["local/a"],
+    ["hub/good"],
+    ["hub/large"],
+  ]);
+  expect(groupModels([])).toEqual([]);
 });

@@ -11,6 +11,7 @@ import { isMissing } from "@/lib/models";
 import { useModelId } from "@/state/address";
 import { BackButton } from "./BackButton";
 import { LoadFailure } from "./LoadFailure";
+import { NotLoaded } from "./NotLoaded";
 import { UnknownModel } from "./UnknownModel";
 
 /** Under the top bar: the model of the page as it loads, or why it could not. */
@@ -25,7 +26,8 @@ export function ModelLoading() {
   const refresh = useCallback(() => {
     for (const key of ["models", "jobs", "system", "card"]) queries.invalidateQueries({ queryKey: [key] });
   }, [queries]);
-  const { data: job } = useJob(newest && isActive(newest) ? newest.job_id : null, refresh);
+  const polled = useJob(newest && isActive(newest) ? newest.job_id : null, refresh);
+  const job = polled.data ?? newest;
   // A small model is there before its job was ever seen at work.
   const [ended, endedState] = [newest?.job_id, newest?.state];
   useEffect(() => {
@@ -47,7 +49,8 @@ export function ModelLoading() {
       </Paper>
     );
   if (wish?.pending) return null;
-  const loaded = models.data?.models.find((one) => one.model_id === modelId)?.loaded ?? false;
+  const entry = models.data?.models.find((one) => one.model_id === modelId);
+  const loaded = entry?.loaded ?? false;
   const asked: LoadRequest = wish?.asked ?? { model_id: modelId };
   // What is loaded shows no failure, but for that of a wish to have it otherwise.
   const telling = !loaded || Object.keys(asked).length > 1;
@@ -58,14 +61,17 @@ export function ModelLoading() {
   if (loaded) return null;
   if (newest?.state === "cancelled" && endedHere(newest)) return <Cancelled asked={asked} />;
   // A load that has just ended is not in the list of models yet.
-  if (jobs.data && newest?.state !== "done" && isMissing(models.data?.models, modelId))
-    return <UnknownModel modelId={modelId} />;
-  return null;
+  if (!jobs.data || (newest?.state === "done" && endedAt(newest) > models.dataUpdatedAt)) return null;
+  if (isMissing(models.data?.models, modelId)) return <UnknownModel modelId={modelId} />;
+  // The bundled one loads by itself as the server starts.
+  return entry && entry.source !== "bundled" ? <NotLoaded entry={entry} /> : null;
 }
 
+const endedAt = ({ finished_at }: Job) =>
+  finished_at === null ? Number.POSITIVE_INFINITY : Date.parse(finished_at);
+
 /* What ended before the page was opened is old news; the list of jobs still tells it. */
-const endedHere = ({ finished_at }: Job) =>
-  finished_at === null || Date.parse(finished_at) >= performance.timeOrigin;
+const endedHere = (job: Job) => endedAt(job) >= performance.timeOrigin;
 
 function Cancelled({ asked }: { asked: LoadRequest }) {
   const load = useLoadModel();

@@ -83,12 +83,19 @@ function NeedOf({ entry }: { entry: ModelEntry }) {
     );
   const need = chosenNeed(entry);
   if (need === null) return <div className={classes.need}>{formatBytes(entry.estimated_bytes)}</div>;
+  if (!need.fits) {
+    const least = entry.needs.reduce((best, one) => (one.bytes < best.bytes ? one : best), need);
+    return (
+      <div className={classes.need}>
+        {formatBytes(least.bytes)}
+        <small data-fits="no">too large now, even in {precisionWord(least.precision)}</small>
+      </div>
+    );
+  }
   return (
     <div className={classes.need}>
       {formatBytes(need.bytes)}
-      <small data-fits={need.fits ? "yes" : "no"}>
-        {need.fits ? `fits in ${precisionWord(need.precision)}` : "too large now"}
-      </small>
+      <small>fits in {precisionWord(need.precision)}</small>
     </div>
   );
 }

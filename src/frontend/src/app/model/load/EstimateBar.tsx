@@ -33,7 +33,8 @@ export function EstimateBar({ estimate }: { estimate: Estimate }) {
   return (
     <div>
       <Text size="sm" mb={6} c={fits !== false ? undefined : "var(--mantine-color-error)"}>
-        <b>{formatBytes(bytes)}</b> in {precisionWord(chosen)} of {formatBytes(free_bytes)} free on {device}
+        <b>{formatBytes(bytes)}</b> in {precisionWord(chosen)} of {formatBytes(free_bytes)} free on {device},
+        for {formatCount(estimate.context)} tokens of context
       </Text>
       <div className={classes.track} aria-hidden>
         {parts.map(({ word, bytes: part, colour }) => (
@@ -49,7 +50,7 @@ export function EstimateBar({ estimate }: { estimate: Estimate }) {
             {word} {formatBytes(part)}
           </li>
         ))}
-        {working > 0 && (
+        {working > bytes / 50 && (
           <li>
             <span
               className={classes.swatch}
@@ -59,9 +60,6 @@ export function EstimateBar({ estimate }: { estimate: Estimate }) {
             while loading {formatBytes(working)} more
           </li>
         )}
-        <li style={{ color: "var(--mantine-color-dimmed)" }}>
-          for {formatCount(estimate.context)} tokens of context
-        </li>
       </ul>
     </div>
   );

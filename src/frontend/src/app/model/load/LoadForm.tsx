@@ -5,6 +5,7 @@ import { useState } from "react";
 import { useEstimate, useModels } from "@/api/queries/models";
 import { useSystem } from "@/api/queries/system";
 import { ErrorNote } from "@/components/Notice";
+import { loadedWord } from "@/lib/precision";
 import { useChooseModel } from "../useChooseModel";
 import { EstimateBar } from "./EstimateBar";
 import {
@@ -34,6 +35,8 @@ export default function LoadForm({ modelId, onClose }: { modelId: string; onClos
   const change = (part: Partial<Form>) => setForm((now) => ({ ...now, ...part }));
   const found = estimate.data;
   const refused = found?.fits === false;
+  // To ask for nothing in particular would give back what is loaded, as it is.
+  const nothing = entry?.loaded === true && Object.keys(toWay(form)).length === 0;
   const byHand = Object.values(form.modules).some((path) => path.trim() !== "");
   return (
     <form
@@ -106,13 +109,15 @@ export default function LoadForm({ modelId, onClose }: { modelId: string; onClos
         </div>
         <Group justify="space-between">
           <Text size="xs" c="dimmed">
-            {entry?.loaded ? "It is loaded; other options load it anew and replace it." : ""}
+            {entry?.loaded_as
+              ? `It is loaded in ${loadedWord(entry.loaded_as)}; another way replaces that.`
+              : ""}
           </Text>
           <Group gap="xs">
             <Button variant="default" onClick={onClose}>
               Close
             </Button>
-            <Button type="submit" disabled={formFault(form) !== null || refused}>
+            <Button type="submit" disabled={formFault(form) !== null || refused || nothing}>
               {entry?.loaded ? "Load anew" : "Load"}
             </Button>
           </Group>

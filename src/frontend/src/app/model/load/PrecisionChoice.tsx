@@ -8,12 +8,13 @@ interface ChoiceProps {
   value: Precision | null;
   onChange: (precision: Precision | null) => void;
   options: readonly Need[];
-  /** What would be taken if nothing were chosen. */
+  /** What would be taken if nothing were chosen; null where that is not known. */
   chosen: Precision | null;
 }
 
 /** The precisions side by side, each with what it takes and whether that fits. */
 export function PrecisionChoice({ value, onChange, options, chosen }: ChoiceProps) {
+  const none = options.length > 0 && options.every(({ fits }) => !fits);
   return (
     <Radio.Group
       label="Precision"
@@ -21,11 +22,12 @@ export function PrecisionChoice({ value, onChange, options, chosen }: ChoiceProp
       onChange={(next) => onChange(options.find(({ precision }) => precision === next)?.precision ?? null)}
     >
       <div className={classes.ways}>
-        <Radio.Card value="" className={classes.way} aria-label="Chosen by itself">
+        <Radio.Card value="" className={classes.way} aria-label="Automatic" data-autofocus>
           <Radio.Indicator size="xs" mt={2} />
           <div>
-            <b>Chosen by itself</b>
-            <span>{chosen ? `now ${precisionWord(chosen)}` : "the most exact that fits"}</span>
+            <b>Automatic</b>
+            <span>{chosen && !none ? `now ${precisionWord(chosen)}` : "the most exact that fits"}</span>
+            {none && <span data-fits="no">none does now</span>}
           </div>
         </Radio.Card>
         {options.map(({ precision, bytes, fits }) => (
@@ -39,10 +41,8 @@ export function PrecisionChoice({ value, onChange, options, chosen }: ChoiceProp
             <Radio.Indicator size="xs" mt={2} />
             <div>
               <b>{precisionWord(precision)}</b>
-              <span data-fits={fits ? "yes" : "no"}>
-                {formatBytes(bytes)}
-                {fits ? "" : ", too large"}
-              </span>
+              <span>{formatBytes(bytes)}</span>
+              {!fits && <span data-fits="no">too large now</span>}
             </div>
           </Radio.Card>
         ))}
