@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from neuronscope.core.errors import BadRequest, CorruptModel, InsufficientMemory, NotFound, Offline, UnsupportedModel
-from neuronscope.models import loader, memory
+from neuronscope.models import hub, memory
 from neuronscope.models.loader import load
 from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source
 from support.families import tiny_model
@@ -116,7 +116,7 @@ def test_without_a_network_the_error_says_so(monkeypatch: pytest.MonkeyPatch, tm
     def offline(*_: object, **__: object) -> str:
         raise hub_errors.LocalEntryNotFoundError("no network, and not in the cache")
 
-    monkeypatch.setattr(loader, "snapshot_download", offline)
+    monkeypatch.setattr(hub, "snapshot_download", offline)
     with pytest.raises(Offline, match="the hub can't be reached"):
         load(Sources().find("someone/some-model"))
 

@@ -18,7 +18,7 @@ from neuronscope.api.schemas.models import (
 )
 from neuronscope.api.services import Services
 from neuronscope.models.choice import Choice, choose
-from neuronscope.models.memory import known_device
+from neuronscope.models.devices import known_device
 from neuronscope.runtime.jobs import JobHandle
 
 if TYPE_CHECKING:

@@ -94,6 +94,12 @@ class Conflict(NeuronScopeError):
     status = 409
 
 
+class ProtectedUnit(Conflict):
+    """A unit is protected: ablating it alone raises the loss beyond a set bound."""
+
+    code = "protected_unit"
+
+
 class Unauthorized(NeuronScopeError):
     """No token, or the wrong one."""
 
@@ -139,6 +145,10 @@ class CorruptModel(UnsupportedModel):
     """Files of the model are missing or damaged."""
 
     code = "corrupt_model"
+
+
+class IncompleteModel(CorruptModel):
+    """Files of the model are missing that fetching it again would bring."""
 
 
 class Offline(NeuronScopeError):

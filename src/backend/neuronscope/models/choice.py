@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from neuronscope.core.errors import BadRequest, InsufficientMemory
 from neuronscope.models import memory
+from neuronscope.models.devices import cards, default_device
 from neuronscope.models.memory import BYTES, PRECISIONS, Demand, demand, readable
 from neuronscope.models.sizes import Sizes
 
@@ -44,10 +45,11 @@ def choose(
 ) -> Choice:
     """What loading with these options means; ``spare`` are bytes that can be freed beside those that are free.
 
-    Where neither dtype nor quantization is given, NF4 is taken where full precision would not fit and NF4 would.
+    Where neither dtype nor quantization is given, NF4 is taken where full precision would not fit and NF4 would. Where
+    no device is given and one card is too small, all of them are taken.
     Raises :class:`BadRequest` for what there is not.
     """
-    place = device or memory.default_device()
+    place = device or default_device()
     if quantization == "int8" and not runs_int8(place):
         raise BadRequest(
             f"int8 runs on CUDA only, not on {place}: on a CPU it is ten times slower than float32.",
@@ -58,6 +60,10 @@ def choose(
     wanted = quantization or "none"
     number = dtype or default_dtype(sizes, place, wanted)
     first = Choice(place, number, wanted, demand(sizes, number, wanted), free, options)
+    if not first.fits and device is None and cards() > 1:
+        spread = choose(sizes, dtype=dtype, quantization=quantization, device="auto", spare=spare)
+        if spread.fits:
+            return spread
     if first.fits or quantization is not None or dtype is not None:
         return first
     number = default_dtype(sizes, place, "nf4")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neuronscope.core.errors import CorruptModel, UnsafeModel, UnsupportedModel
+from neuronscope.core.errors import CorruptModel, IncompleteModel, UnsafeModel, UnsupportedModel
+from neuronscope.models.gguf_files import SUFFIX, gguf_sizes, read_gguf
 from neuronscope.models.headers import Stored, read_header
 from neuronscope.models.sizes import Sizes, sizes_of
 
@@ -23,6 +24,12 @@ class ModelFiles:
     weights: tuple[Path, ...]
     tensors: tuple[Stored, ...]
     sizes: Sizes
+    gguf: str | None = None
+    """Name of the GGUF file, where it is one."""
+    remote_code: bool = False
+    """Whether it brings Python code that the person who started the program allowed by name."""
+    stored_quantization: str | None = None
+    """Method by which the stored weights are quantized already."""
 
     @property
     def parameters(self) -> int:
@@ -36,10 +43,18 @@ class ModelFiles:
     def family(self) -> str:
         return str(self.config.get("model_type", "unknown"))
 
+    @property
+    def format(self) -> str:
+        return "safetensors" if self.gguf is None else "gguf"
+
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The folder's ``config.json``. Raises :class:`UnsupportedModel` or :class:`CorruptModel` with what is wrong."""
     path = folder / "config.json"
+    if path.is_symlink() and not path.exists():
+        raise IncompleteModel(
+            f"config.json of '{folder.name}' is a link to a file that is gone.", "Fetch the model anew."
+        )
     if not path.is_file():
         raise UnsupportedModel(
             f"'{folder.name}' has no config.json, so it is not a Hugging Face model folder.",
@@ -56,20 +71,68 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def check_folder(folder: Path) -> ModelFiles:
+def check_path(path: Path, *, remote_code: bool = False) -> ModelFiles:
+    """A folder or a GGUF file. Raises as :func:`check_folder` and :func:`check_gguf`."""
+    return check_gguf(path) if path.suffix == SUFFIX else check_folder(path, remote_code=remote_code)
+
+
+def check_folder(folder: Path, *, remote_code: bool = False) -> ModelFiles:
     """Look at every file that loading would open, without loading it.
 
-    Raises :class:`UnsafeModel` for pickle weights or remote code, :class:`CorruptModel` for damaged or missing files.
+    Raises :class:`UnsafeModel` for pickle weights or remote code that was not allowed by name, :class:`CorruptModel` for
+    damaged or missing files, :class:`UnsupportedModel` for weights that are quantized in a way that can't be run.
     """
     config = read_config(folder)
-    if config.get("auto_map"):
-        raise UnsafeModel(
-            f"'{folder.name}' brings its own Python code (auto_map in config.json), which NeuronScope does not run.",
-            "Choose a model of a family that transformers knows by itself.",
-        )
+    brings_code = bool(config.get("auto_map"))
+    if brings_code:
+        _check_code(folder, config["auto_map"], remote_code)
+    method = _stored_quantization(folder, config)
     weights = _weight_files(folder)
     tensors = tuple(tensor for path in weights for tensor in read_header(path))
-    return ModelFiles(folder, config, weights, tensors, sizes_of(config, tensors))
+    sizes = sizes_of(config, tensors)
+    return ModelFiles(folder, config, weights, tensors, sizes, None, brings_code, method)
+
+
+def check_gguf(path: Path) -> ModelFiles:
+    """Look at a GGUF file's header. Raises :class:`CorruptModel` and :class:`UnsupportedModel`."""
+    header = read_gguf(path)
+    parts = header.facts.get("split.count")
+    if isinstance(parts, int) and parts > 1:
+        raise UnsupportedModel(
+            f"'{path.name}' is one of {parts} parts of a model.", "Join them first: llama-gguf-split --merge."
+        )
+    config = {"model_type": header.family}
+    return ModelFiles(path.parent, config, (path,), header.tensors, gguf_sizes(header), path.name)
+
+
+def _check_code(folder: Path, auto_map: object, allowed: bool) -> None:
+    if not allowed:
+        raise UnsafeModel(
+            f"'{folder.name}' brings its own Python code (auto_map in config.json), which is not run unless a command "
+            "line names it.",
+            "Choose a model of a family that transformers knows by itself, or start the program with "
+            "--remote-code REPOSITORY@COMMIT after reading the code.",
+        )
+    places = list(auto_map.values()) if isinstance(auto_map, dict) else [auto_map]
+    flat = [place for entry in places for place in (entry if isinstance(entry, list) else [entry])]
+    if any(isinstance(place, str) and "--" in place for place in flat):
+        raise UnsafeModel(
+            f"'{folder.name}' runs code of another repository (auto_map in config.json).",
+            "Only code that lies in the named repository itself is run.",
+        )
+
+
+def _stored_quantization(folder: Path, config: dict[str, Any]) -> str | None:
+    found = config.get("quantization_config")
+    if not isinstance(found, dict):
+        return None
+    method = str(found.get("quant_method") or ("bitsandbytes" if found.get("load_in_4bit") else "unknown"))
+    if method != "bitsandbytes":
+        raise UnsupportedModel(
+            f"The weights of '{folder.name}' are quantized by {method[:40]}, which can't be run here.",
+            "Take the model in full precision and load it in nf4, or a file in GGUF.",
+        )
+    return "nf4" if found.get("load_in_4bit") or found.get("_load_in_4bit") else "int8"
 
 
 def _weight_files(folder: Path) -> tuple[Path, ...]:
@@ -81,7 +144,7 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
             raise CorruptModel(f"The shard index of '{folder.name}' can't be read.", "Fetch the model anew.") from error
         missing = [name for name in names if Path(name).name != name or not (folder / name).is_file()]
         if missing:
-            raise CorruptModel(
+            raise IncompleteModel(
                 f"'{folder.name}' is incomplete: {', '.join(missing[:3])} of {len(names)} shards missing.",
                 "Fetch the model again; what is there is kept.",
             )
@@ -94,4 +157,4 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
             f"'{folder.name}' holds only pickle weights, which can run code when they are loaded.",
             "Use a revision with safetensors, or convert it with transformers' save_pretrained on a machine you trust.",
         )
-    raise CorruptModel(f"'{folder.name}' has no weights (model.safetensors).", "Fetch the model anew.")
+    raise IncompleteModel(f"'{folder.name}' has no weights (model.safetensors).", "Fetch the model anew.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +12,9 @@ from neuronscope.core.errors import BadRequest, TooLarge
 from neuronscope.core.events import Token
 from neuronscope.models.anatomy import Anatomy
 from neuronscope.models.parity import Parity
+from neuronscope.models.quantize import stored_tensors
 from neuronscope.models.structure import text_config
+from neuronscope.models.turns import ForwardLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class LoadedModel:
     about: str = ""
     quantization: str = "none"
     parity: Parity | None = None
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: ForwardLock = field(default_factory=ForwardLock)
+    """Held for each forward pass."""
 
     @property
     def dtype(self) -> str:
@@ -52,9 +54,8 @@ class LoadedModel:
 
     @cached_property
     def weight_bytes(self) -> int:
-        """Bytes of all parameters and buffers, tied ones once."""
-        tensors = {t.data_ptr(): t for t in (*self.model.parameters(), *self.model.buffers())}
-        return sum(t.numel() * t.element_size() for t in tensors.values())
+        """Bytes of all parameters and buffers, tied ones once, and of the scales of quantized ones."""
+        return sum(t.numel() * t.element_size() for t in stored_tensors(self.model))
 
     @cached_property
     def context_length(self) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import psutil
@@ -69,20 +68,6 @@ def free_bytes(device: str) -> int:
             return sum(int(torch.cuda.mem_get_info(n)[0]) for n in range(torch.cuda.device_count()))
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
-
-
-def default_device() -> str:
-    """``cuda``, else ``mps``, else ``cpu``."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def known_device() -> str:
-    """The same without importing torch, which takes seconds: the CPU until something else has imported it."""
-    return default_device() if "torch" in sys.modules else "cpu"
 
 
 def readable(count: int) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from neuronscope.core.errors import InsufficientMemory, UnsafeModel, UnsupportedModel
 from neuronscope.models import memory
 from neuronscope.models.choice import Choice, choose, refusal
-from neuronscope.models.files import check_folder
+from neuronscope.models.devices import check_device, default_device
+from neuronscope.models.files import check_path
 from neuronscope.models.sources import ModelSource, Sources
 
 SUGGESTED = 3
@@ -41,22 +43,26 @@ def weigh(
 
     Raises what would keep the model from loading, other than memory.
     """
-    from neuronscope.models.loader import check_device
+    from neuronscope.models.loader import choose_for
 
     source = sources.find(model_id)
     if not source.loadable:
         if source.folder is not None:
-            check_folder(source.folder)
+            check_path(source.folder, remote_code=source.trusted)
         raise why_not(source)
-    place = check_device(device or memory.default_device())
+    files = None
+    if source.folder is not None and revision in (None, source.revision):
+        files = check_path(source.folder, remote_code=source.trusted)
+    place = check_device(device) or default_device()
     free = memory.free_bytes(place) + spare
     if source.sizes is None:
         message = f"The size of {model_id} is not known before it is fetched."
         return Estimate(model_id, place, free, memory.CONTEXT, None, message=message, hint="It is checked after that.")
-    choice = choose(source.sizes, dtype=dtype, quantization=quantization, device=place, spare=spare)
+    options: dict[str, Any] = {"dtype": dtype, "quantization": quantization, "device": device, "spare": spare}
+    choice = choose(source.sizes, **options) if files is None else choose_for(files, **options)
     error = None if choice.fits else refusal(model_id, choice, _smaller(sources, source, choice))
     context = min(source.sizes.context or memory.CONTEXT, memory.CONTEXT)
-    return Estimate(model_id, place, choice.free, context, choice, error)
+    return Estimate(model_id, choice.device, choice.free, context, choice, error)
 
 
 def why_not(source: ModelSource) -> UnsupportedModel:
