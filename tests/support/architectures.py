@@ -72,6 +72,7 @@ _INDEXER = {
 }
 _ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 SETTINGS: dict[str, dict[str, Any]] = {
+    "bamba": {"attn_layer_indices": [1]},
     "blt": {
         "encoder_config.hidden_size_global": 32,
         "decoder_config.hidden_size_global": 32,
@@ -87,8 +88,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1},
     "gemma3n_text": {**_SHARING, "intermediate_size": [48] * 4, "activation_sparsity_pattern": [0.5, 0.0] * 2},
     "gemma4_text": _SHARING,
+    "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention", "linear_attention"]},
     "hunyuan_v1_dense": {"head_dim": 8},
     "hunyuan_v1_moe": {"head_dim": 8, "moe_topk": 2},
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv"], "num_dense_layers": 1},
     "mamba2": {"num_heads": 8},
     "ministral": {"head_dim": 8},
@@ -161,7 +164,8 @@ def tiny_architecture(model_type: str, seed: int = 0) -> PreTrainedModel:
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.1)
+            if parameter.requires_grad:  # what is fixed is computed, not learned: positions, for one
+                parameter.add_(torch.randn_like(parameter) * 0.1)
     return model.eval()
 
 

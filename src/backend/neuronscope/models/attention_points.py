@@ -11,28 +11,43 @@ from neuronscope.models.layouts import distinct_heads, projected_as
 from neuronscope.models.naming import ModuleNames
 from neuronscope.models.probe import PROBE_BATCH, PROBE_LENGTH, Recording, agrees, same
 from neuronscope.models.sites import BlockSites, Place, whole
-from neuronscope.models.structure import ATTN_OUT_NAMES, QKV_NAMES, Block, linears, ordered_by_name, part_of
+from neuronscope.models.structure import ATTN_OUT_NAMES, QKV_NAMES, Block, linears, ordered_by_name
 from neuronscope.models.watching import AppliedWeights
 
 Call = AttentionCall | AppliedWeights
 POINTS = "q k v attn_weights attn_out attn_add ln1"
 
 
-def locate(block: Block, calls: dict[nn.Module, Call], names: ModuleNames) -> tuple[nn.Module, Call] | None:
+def locate(
+    block: Block, calls: dict[nn.Module, Call], seen: Recording, names: ModuleNames
+) -> tuple[nn.Module, Call] | None:
     """The module of the block in which attention was seen, with its call; sets ``block.attention``, or its mixer.
 
-    Where there are several (cross-attention, a shared block), it is the first that attends over the tokens themselves.
+    A layer in which several modules attend over the tokens has no one attention, and gets none.
     """
     inside = [m for m in block.module.modules() if m in calls and _over_tokens(calls[m])]
     named = names.inside(block.module, "attention")
     if named is not None:
         inside = [m for m in inside if any(m is part for part in named.modules())]
-    block.mixer = next((m for m in block.module.modules() if mixer_word(m) is not None), None)
-    if not inside:
+    held = {m for core in inside for m in core.modules()}
+    free = (m for m in block.module.modules() if m not in held and m is not block.module and seen.calls[m])
+    block.mixer = next((m for m in free if mixer_word(m) is not None and not held & set(m.modules())), None)
+    if len(inside) != 1:
         return None
     core = inside[0]
-    block.attention = named if named is not None else part_of(block.module, core) or core
+    block.attention = named if named is not None else _with_output(block, core, calls[core], seen)
     return core, calls[core]
+
+
+def _with_output(block: Block, core: nn.Module, call: Call, seen: Recording) -> nn.Module:
+    """The smallest module that holds both what attends and the projection of what it gives (BERT keeps them apart)."""
+    mixed = _mixed(call)
+    around = [m for m in block.module.modules() if m is not block.module and any(c is core for c in m.modules())]
+    for module in reversed(around):
+        taken = [seen.inputs.get(m) for _, m in linears(module)]
+        if mixed is not None and any(t is not None and t.shape == mixed.shape and _near(t, mixed) for t in taken):
+            return module
+    return core
 
 
 def _over_tokens(call: Call) -> bool:
@@ -40,18 +55,23 @@ def _over_tokens(call: Call) -> bool:
     return rows.ndim == 4 and rows.shape[0] == PROBE_BATCH and tuple(rows.shape[-2:]) == (PROBE_LENGTH, PROBE_LENGTH)
 
 
-def refuse_without_attention(found: BlockSites, block: Block, seen: Recording) -> None:
-    """Why a block in which no attention was seen has none of its points."""
-    if block.mixer is not None:
-        kind, word = type(block.mixer).__name__, mixer_word(block.mixer)
-        found.refuse(POINTS, f"{kind}, {word}, stands in attention's place in this layer")
+def refuse_without_attention(found: BlockSites, block: Block, calls: dict[nn.Module, Call], seen: Recording) -> None:
+    """Why a block in which no one attention was seen has none of its points."""
+    several = [m for m in block.module.modules() if m in calls and _over_tokens(calls[m])]
+    if len(several) > 1:
+        found.refuse(POINTS, f"this layer attends {len(several)} times, so that none of these tensors has one value")
         return
     named = [m for m in block.module.modules() if "attention" in type(m).__name__.lower() and m in seen.outputs]
-    if named:
+    if named and (block.mixer is None or mixer_word(block.mixer) is None):
         found.refuse(
             POINTS,
             f"{type(named[0]).__name__} computes no softmax attention over single positions that could be watched",
         )
+        return
+    if block.mixer is not None:
+        kind, word = type(block.mixer).__name__, mixer_word(block.mixer)
+        what = f"{kind} ({word})" if word is not None else kind
+        found.refuse(POINTS, f"{what} stands in attention's place in this layer")
         return
     found.refuse(POINTS, "this layer has no attention")
 
@@ -66,7 +86,7 @@ def find_attention(
     for name, tensor in (("k", "key"), ("v", "value")):
         shared = _shared_with(getattr(call, tensor), [getattr(c, tensor) for c in earlier])
         if name in found.refused and shared is not None:
-            found.refuse(name, f"this layer attends over the {tensor}s of layer {shared} and projects none of its own")
+            found.withdraw(name, f"this layer attends over the {tensor}s of layer {shared} and projects none of its own")
     _output(found, block, core, call, seen, names)
 
 
@@ -82,6 +102,8 @@ def _projections(found: BlockSites, block: Block, call: Call, seen: Recording, n
         tried = by_hand or ordered_by_name(linears(block.attention), QKV_NAMES[name])
         for module in tried:
             given = seen.outputs.get(module)
+            if given is not None and given.ndim == 4 and given.shape[1] == 1:
+                given = given[:, 0]
             if given is None or given.ndim != 3 or given.shape[-1] < wanted.shape[1] * wanted.shape[3]:
                 continue
             layout = projected_as(given, wanted, block.attention, seen, exact=name == "v")

@@ -14,7 +14,7 @@ from neuronscope.models.naming import ModuleNames
 from neuronscope.models.probe import PROBE_BATCH, PROBE_LENGTH, Recording
 from neuronscope.models.sites import BlockSites
 from neuronscope.models.stream import find_stream
-from neuronscope.models.structure import Block
+from neuronscope.models.structure import Block, is_norm, linear_sizes
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,8 @@ def inspect_block(module: nn.Module, seen: Recording, setting: Setting, earlier:
     block, found = Block(module), BlockSites()
     found.put("resid_pre", module, "input")
     found.put("resid_post", module, "output")
-    located = locate(block, setting.calls, setting.names)
-    if located is None:
-        refuse_without_attention(found, block, seen)
-    else:
+    located = locate(block, setting.calls, seen, setting.names)
+    if located is not None:
         find_attention(found, block, *located, seen, earlier, setting.names)
         earlier.append(located[1])
     experts = experts_of(block, seen)
@@ -44,10 +42,15 @@ def inspect_block(module: nn.Module, seen: Recording, setting: Setting, earlier:
     else:
         find_mlp(found, block, seen, setting.width, setting.names)
         found.refuse("router", "this block is not a mixture of experts")
+    if located is None:
+        if block.mixer is None:
+            block.mixer = _other_mixer(block, seen)
+        refuse_without_attention(found, block, setting.calls, seen)
     if seen.inputs[module].ndim == 3:
-        find_stream(found, block, seen, setting.config)
+        find_stream(found, block, located[0] if located is not None else None, seen, setting.config)
     else:
-        copies = " × ".join(str(n) for n in seen.inputs[module].shape[2:-1])
+        shape = list(seen.inputs[module].shape[:-1])
+        copies = shape[0] if shape[1:3] == [PROBE_BATCH, PROBE_LENGTH] else shape[2]
         found.refuse(
             "ln1 ln2 resid_mid attn_add mlp_add", f"the stream runs as {copies} copies side by side in this family"
         )
@@ -57,6 +60,18 @@ def inspect_block(module: nn.Module, seen: Recording, setting: Setting, earlier:
         found.withdraw("mlp_out", found.refused.get("mlp_add", "what the experts give could not be proved"))
     _check(found, block, seen, setting.width)
     return block, found
+
+
+def _other_mixer(block: Block, seen: Recording) -> nn.Module | None:
+    """A part of a layer without attention that is neither norm nor MLP: what it is called, the family knows."""
+    for part in block.module.children():
+        given = seen.outputs.get(part)
+        if given is None or is_norm(part) or linear_sizes(part) is not None or not any(True for _ in part.children()):
+            continue
+        holds_mlp = any(m in (block.mlp, block.mlp_out) for m in part.modules())
+        if not holds_mlp and given.shape == seen.outputs[block.module].shape:
+            return part
+    return None
 
 
 def _check(found: BlockSites, block: Block, seen: Recording, width: int) -> None:

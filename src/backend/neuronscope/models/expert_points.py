@@ -31,9 +31,9 @@ def experts_of(block: Block, seen: Recording) -> nn.Module | None:
 def _holds_experts(module: nn.Module) -> bool:
     if isinstance(module, nn.ModuleList):
         return False
-    fused = sum(1 for p in module.parameters(recurse=False) if p.ndim == 3)
+    own = any(True for _ in module.parameters(recurse=False)) or any(True for _ in module.children())
     listed = any(name == "experts" and isinstance(child, nn.ModuleList) for name, child in module.named_children())
-    return listed or (fused > 0 and "expert" in type(module).__name__.lower())
+    return listed or (own and type(module).__name__.lower().endswith("experts"))
 
 
 def find_experts(found: BlockSites, block: Block, experts: nn.Module, seen: Recording) -> None:

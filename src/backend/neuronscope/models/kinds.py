@@ -17,6 +17,9 @@ MIXERS = {
     "mlstm": "recurrence",
     "rwkv": "recurrence",
     "shortconv": "short convolution",
+    "bambamixer": "state space",
+    "falconh1mixer": "state space",
+    "xlstmlayer": "recurrence",
 }
 """Words in the class of a module that mixes positions without attention, and what such a mixer is called."""
 

@@ -23,7 +23,9 @@ class Layout:
     width: int
 
     def __call__(self, tensor: Tensor) -> Tensor:
-        """``[…, outputs]`` to ``[…, head, width]``."""
+        """``[b, p, outputs]`` to ``[b, p, head, width]``."""
+        if tensor.ndim == 4 and tensor.shape[1] == 1:
+            tensor = tensor[:, 0]  # latent attention keeps an axis for the one head of its latents
         each = self.heads // self.groups * self.width
         part = tensor.unflatten(-1, (self.groups, -1))[..., self.start : self.start + each]
         return torch.reshape(part, (*part.shape[:-2], self.heads, self.width))

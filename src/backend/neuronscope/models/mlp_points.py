@@ -11,7 +11,7 @@ from torch.nn import functional
 from neuronscope.models.naming import ModuleNames
 from neuronscope.models.probe import Recording, agrees, same
 from neuronscope.models.sites import BlockSites, Take, whole
-from neuronscope.models.structure import MLP_OUT_NAMES, Block, linear_sizes, linears, ordered_by_name, part_of
+from neuronscope.models.structure import MLP_OUT_NAMES, Block, is_norm, linear_sizes, linears, ordered_by_name, part_of
 
 POINTS = "mlp_pre mlp_gate mlp_up mlp_act mlp_out mlp_add"
 UNGATED = "its MLP has no gate; ask for mlp_pre"
@@ -48,6 +48,7 @@ def find_mlp(found: BlockSites, block: Block, seen: Recording, width: int, names
     if not proved and not returned:
         found.refuse(POINTS, _reason(block, outs))
         return
+    proved = [m for m in proved if not _within_norm(block, m)] or proved
     if len(proved) > 1:
         for point in ("mlp_pre", "mlp_gate", "mlp_up"):
             found.places.pop(point, None)
@@ -74,6 +75,11 @@ def _reason(block: Block, outs: list[nn.Module]) -> str:
         return "no projection of this layer could be proved to take neurons, made by an activation from another's output"
     only = "attention" if block.attention is not None else type(block.mixer).__name__ if block.mixer is not None else ""
     return f"this layer is {only} alone: it has no MLP" if only else "no MLP was found in this layer"
+
+
+def _within_norm(block: Block, module: nn.Module) -> bool:
+    """Whether it belongs to a norm: some are gated by a small MLP of their own."""
+    return any(is_norm(n) and any(m is module for m in n.modules()) for n in block.module.modules())
 
 
 def _returned(block: Block, out: nn.Module, seen: Recording) -> bool:

@@ -37,10 +37,10 @@ class BlockSites:
         self.refused.pop(point, None)
 
     def refuse(self, points: str, reason: str) -> None:
-        """Refuse each of the points, unless it has been found already."""
+        """Refuse each of the points, unless it has been found or refused already: the first reason is the nearest."""
         for point in points.split():
             if point not in self.places:
-                self.refused[point] = reason
+                self.refused.setdefault(point, reason)
 
     def withdraw(self, point: str, reason: str) -> None:
         """Refuse a point that had been found."""

@@ -52,7 +52,16 @@ def find_blocks(model: PreTrainedModel, seen: Recording, names: ModuleNames) -> 
             "take what the one before it gave.",
             _candidates(ran or lists),
         )
-    name = max(outer, key=lambda n: sum(p.numel() for b in outer[n] for p in b.parameters()))
+    # A model may hold other stacks, to cut its text or to see: the decoder's is the one whose stream ends in the scores.
+    ending = {n: b for n, b in outer.items() if _ends_in_scores(model, b, seen)}
+    if not ending and len(outer) > 1:
+        raise UnsupportedModel(
+            f"{type(model).__name__} runs several stacks of blocks ({', '.join(outer)}), and of none could it be proved "
+            "that its stream ends in the scores.",
+            _candidates(outer),
+        )
+    ending = ending or outer
+    name = max(ending, key=lambda n: sum(p.numel() for b in ending[n] for p in b.parameters()))
     _check(model, name, outer[name], seen)
     return outer[name]
 
@@ -83,6 +92,13 @@ def _check(model: PreTrainedModel, name: str, blocks: list[nn.Module], seen: Rec
             "has one value.",
             "Choose a model whose layers run once.",
         )
+    shape = tuple(seen.inputs[blocks[0]].shape) if blocks[0] in seen.inputs else ()
+    if (PROBE_BATCH, PROBE_LENGTH) not in (shape[:2], shape[1:3]):
+        raise UnsupportedModel(
+            f"The blocks of {type(model).__name__} take tensors of shape {list(shape)} for {PROBE_BATCH} texts of "
+            f"{PROBE_LENGTH} tokens: not a row for each text and in it one for each token.",
+            "Choose a model whose layers keep texts and tokens in their places.",
+        )
     if not _carries(blocks, seen):
         raise UnsupportedModel(
             f"{name} is not the list of decoder blocks of {type(model).__name__}: its members don't hand one stream on.",
@@ -96,10 +112,24 @@ def _carries(blocks: list[nn.Module], seen: Recording) -> bool:
         taken, given = seen.inputs.get(block), seen.outputs.get(block)
         if taken is None or given is None or taken.shape != given.shape:
             return False
-        if taken.ndim < 3 or taken.shape[:2] != (PROBE_BATCH, PROBE_LENGTH):
-            return False
     links = [same(seen.outputs[a], seen.inputs[b]) for a, b in zip(blocks, blocks[1:], strict=False)]
     return not links or any(links)
+
+
+def _ends_in_scores(model: PreTrainedModel, blocks: list[nn.Module], seen: Recording) -> bool:
+    """Whether the head takes what the last block gave, or what norms and the like made of it one after the other."""
+    head = model.get_output_embeddings()
+    inside = {m for block in blocks for m in block.modules()}
+    reached, done = [seen.outputs[blocks[-1]]], set[nn.Module]()
+    outside = [m for m in model.modules() if m not in inside and m in seen.inputs and m in seen.outputs]
+    for tensor in reached:
+        for module in outside:
+            if module not in done and same(seen.inputs[module], tensor):
+                if module is head:
+                    return True
+                done.add(module)
+                reached.append(seen.outputs[module])
+    return False
 
 
 def _candidates(lists: dict[str, list[nn.Module]]) -> str:

@@ -12,6 +12,11 @@ from neuronscope.models.sites import BlockSites, Side, Take, whole
 from neuronscope.models.structure import Block, is_norm, part_of
 
 PARALLEL = "attention and MLP run in parallel in this family, so there is no stream between them"
+AT_ONCE = "attention's and the MLP's results are added to the stream at once, and no module takes it in between"
+NOT_A_SUM = (
+    "the stream after this part is not the stream before plus what the part gives: it is scaled, or something else is "
+    "added too"
+)
 NORMALISED = "this family normalises the sum, so no tensor is simply added to the stream"
 
 
@@ -24,26 +29,26 @@ class Added:
     value: Tensor
 
 
-def find_stream(found: BlockSites, block: Block, seen: Recording, config: object) -> None:
+def find_stream(found: BlockSites, block: Block, core: nn.Module | None, seen: Recording, config: object) -> None:
     """Sites of ``resid_mid``, ``attn_add``, ``mlp_add``, ``ln1`` and ``ln2``, or why they are refused."""
     pre, post = seen.inputs[block.module], seen.outputs[block.module]
-    block.norms = [m for m in block.module.modules() if is_norm(m) and _beside(m, block)]
+    inner = {m for part in (core, block.mixer) if part is not None for m in part.modules()}
+    block.norms = [m for m in block.module.modules() if is_norm(m) and m not in inner and _on_stream(m, seen, pre)]
     factors = _factors(block.module, config)
     attention = _candidates(block, [block.attn_out, block.attention], seen, factors, pre)
     mixer = [] if block.attention is not None else _candidates(block, [_outer(block, block.mixer)], seen, factors, pre)
     mlp = _candidates(block, [block.mlp_out, block.mlp], seen, factors, pre)
-    _find_norms(found, block, seen)
     if not _sequential(found, block, seen, attention or mixer, mlp, pre, post):
         _otherwise(found, block, seen, attention or mixer, mlp, pre, post)
+    _find_norms(found, block, seen)
     if block.attention is None:
         reason = found.refused.get("attn_out", "this layer has no attention")
         found.withdraw("attn_add", reason)
 
 
-def _beside(norm: nn.Module, block: Block) -> bool:
-    """Whether it works on the stream, not on heads within attention or inside a mixer."""
-    inner = {m for part in (block.attention, block.mixer) if part is not None for m in part.modules()}
-    return norm not in inner or (block.attention is not None and part_of(block.attention, norm) is norm)
+def _on_stream(norm: nn.Module, seen: Recording, pre: Tensor) -> bool:
+    """Whether it normalises whole rows of the stream's width, not heads or latents."""
+    return norm in seen.inputs and norm in seen.outputs and seen.outputs[norm].shape == pre.shape
 
 
 def _outer(block: Block, module: nn.Module | None) -> nn.Module | None:
@@ -113,8 +118,10 @@ def _otherwise(
 ) -> None:
     a, m = _parallel(first, mlp, pre, post)
     if a is not None and m is not None:
-        found.parallel = True
-        found.refuse("resid_mid", PARALLEL)
+        # Parallel means that the MLP, or the norm before it, takes the block's own input.
+        before_mlp = [block.mlp, *(n for n in block.norms if block.mlp and same(seen.outputs[n], seen.inputs.get(block.mlp)))]
+        found.parallel = any(same(seen.inputs.get(m), pre) for m in before_mlp if m is not None)
+        found.refuse("resid_mid", PARALLEL if found.parallel else AT_ONCE)
         found.put("attn_add", a.module, "output", a.take)
         found.put("mlp_add", m.module, "output", m.take)
         return
@@ -164,7 +171,7 @@ def _half_proved(
         if m is not None:
             found.put("mlp_add", m.module, "output", m.take)
         break
-    found.refuse("attn_add mlp_add", "what it adds to the stream could not be proved by adding it")
+    found.refuse("attn_add mlp_add", NOT_A_SUM)
     found.refuse("resid_mid", "no tensor of this layer was proved to be the stream between its parts")
 
 
@@ -189,10 +196,20 @@ def _find_norms(found: BlockSites, block: Block, seen: Recording) -> None:
             found.put(point, norm, "output")
         elif not taken:
             found.refuse(point, f"this layer has no {part.removeprefix('the ')}")
-        elif norm is not None or any(same(t, pre) for t in taken) or point == "ln2":
+        elif norm is not None:
+            found.refuse(point, f"the norm before {part} normalises the stream itself, so its result is the stream")
+        elif any(same(t, pre) for t in taken) or _takes_mid(found, taken, seen):
             found.refuse(point, f"this family has no norm before {part}")
         else:
             found.refuse(point, f"no norm of this layer gives what {part} takes")
+
+
+def _takes_mid(found: BlockSites, taken: list[Tensor | None], seen: Recording) -> bool:
+    place = found.places.get("resid_mid")
+    if place is None:
+        return False
+    mid = (seen.inputs if place.side == "input" else seen.outputs).get(place.module)
+    return any(same(t, mid) for t in taken)
 
 
 def _carries_stream(norm: nn.Module, block: Block, seen: Recording) -> bool:
