@@ -1,10 +1,8 @@
-"""A loaded model described: sizes, parts, points served and refused, weights by layer."""
+"""A loaded model described: sizes, parts, points served and refused, its diagram, its formulas and its tokenizer."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,8 +10,15 @@ from torch import nn
 from neuronscope.core.address import Address
 from neuronscope.core.points import POINTS
 from neuronscope.models.anatomy import Anatomy
+from neuronscope.models.counts import PartCount, count, count_parts
+from neuronscope.models.diagram import Diagram, draw
+from neuronscope.models.equations import Equation, equations
+from neuronscope.models.formulas.evidence import gather
+from neuronscope.models.layer_groups import alike
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.structure import Block, is_norm, text_config
+from neuronscope.models.parity import Parity
+from neuronscope.models.structure import text_config
+from neuronscope.models.tokenizer_facts import TokenizerFacts, tokenizer_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +33,12 @@ class PointState:
 
 
 @dataclass(frozen=True, slots=True)
-class PartCount:
-    part: str
-    parameters: int
-
-
-@dataclass(frozen=True, slots=True)
-class LayerWeights:
-    """Parameters of one block, and Frobenius norms of its projections into and out of the MLP and out of attention."""
+class LayerFacts:
+    """One block: what it is in a word or two (``attention + MLP``), and its parameters."""
 
     layer: int
+    kind: str
     parameters: int
-    mlp_in_norm: float | None
-    mlp_out_norm: float | None
-    attn_out_norm: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,7 @@ class Card:
     architecture: str
     family: str
     dtype: str
+    quantization: str
     device: str
     parameters: int
     weight_bytes: int
@@ -75,7 +73,11 @@ class Card:
     has_chat_template: bool
     points: list[PointState]
     parts: list[PartCount]
-    layer_weights: list[LayerWeights]
+    layer_facts: list[LayerFacts]
+    diagram: Diagram
+    equations: list[Equation]
+    tokenizer: TokenizerFacts
+    parity: Parity | None
     about: str
 
 
@@ -83,6 +85,8 @@ class Card:
 def describe(loaded: LoadedModel) -> Card:
     """The card of a loaded model, read off its modules and configuration."""
     model, anatomy, config = loaded.model, loaded.anatomy, text_config(loaded.model)
+    groups = alike(anatomy, config)
+    evidence = gather(model, anatomy, [layers[0] for layers in groups])
     embeddings, head = model.get_input_embeddings(), model.get_output_embeddings()
     return Card(
         model_id=loaded.model_id,
@@ -92,8 +96,9 @@ def describe(loaded: LoadedModel) -> Card:
         architecture=type(model).__name__,
         family=str(getattr(config, "model_type", "unknown")),
         dtype=loaded.dtype,
+        quantization=loaded.quantization,
         device=str(loaded.device),
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=sum(count(p) for p in model.parameters()),
         weight_bytes=loaded.weight_bytes,
         layers=anatomy.layer_count,
         d_model=anatomy.d_model,
@@ -111,8 +116,12 @@ def describe(loaded: LoadedModel) -> Card:
         attention_implementation=str(getattr(config, "_attn_implementation", "eager")),
         has_chat_template=bool(getattr(loaded.tokenizer, "chat_template", None)),
         points=[_point_state(anatomy, name) for name in POINTS],
-        parts=_parts(model, anatomy),
-        layer_weights=[_layer(number, block) for number, block in enumerate(anatomy.blocks)],
+        parts=count_parts(model, anatomy),
+        layer_facts=[_layer(anatomy, number) for number in range(anatomy.layer_count)],
+        diagram=draw(evidence, groups),
+        equations=equations(evidence, groups),
+        tokenizer=tokenizer_facts(loaded),
+        parity=loaded.parity,
         about=loaded.about,
     )
 
@@ -126,40 +135,9 @@ def _point_state(anatomy: Anatomy, name: str) -> PointState:
     return PointState(name, [*row.axes], row.doc, layers, reason)
 
 
-def _parts(model: nn.Module, anatomy: Anatomy) -> list[PartCount]:
-    """Every parameter counted once, under the part that it belongs to."""
-    part_of: dict[int, str] = {}
-    for block in anatomy.blocks:
-        inside = {"attention": block.attention, "mlp": None if block.mlp is block.mlp_in else block.mlp}
-        for part, module in inside.items():
-            part_of.update((id(p), part) for p in (module.parameters() if module is not None else ()))
-        for module in (block.mlp_in, block.mlp_out):
-            part_of.update((id(p), "mlp") for p in (module.parameters() if module is not None else ()))
-    for module in model.modules():
-        name = "norms" if is_norm(module) else "embeddings" if isinstance(module, nn.Embedding) else None
-        if name is not None:
-            part_of.update((id(p), name) for p in module.parameters(recurse=False))
-    counts: Counter[str] = Counter()
-    for parameter in model.parameters():
-        counts[part_of.get(id(parameter), "head and others")] += parameter.numel()
-    return [PartCount(part, count) for part, count in counts.most_common()]
-
-
-def _layer(number: int, block: Block) -> LayerWeights:
-    return LayerWeights(
-        layer=number,
-        parameters=sum(p.numel() for p in block.module.parameters()),
-        mlp_in_norm=_frobenius(block.mlp_in or block.up or block.gate_up),
-        mlp_out_norm=_frobenius(block.mlp_out),
-        attn_out_norm=_frobenius(block.attn_out),
-    )
-
-
-def _frobenius(module: nn.Module | None) -> float | None:
-    weight: Any = getattr(module, "weight", None)
-    if weight is None or not weight.is_floating_point():
-        return None
-    return float(torch.linalg.vector_norm(weight, dtype=torch.float32))
+def _layer(anatomy: Anatomy, layer: int) -> LayerFacts:
+    kind = anatomy.kinds[layer] if layer < len(anatomy.kinds) else "block"
+    return LayerFacts(layer, kind, sum(count(p) for p in anatomy.blocks[layer].module.parameters()))
 
 
 def _activation(config: object, anatomy: Anatomy) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from neuronscope.api.routes import (
     analyses,
     captures,
+    cards,
     corpora,
     health,
     indexes,
@@ -16,4 +17,4 @@ from neuronscope.api.routes import (
     traces,
 )
 
-ALL = (health, system, models, captures, traces, corpora, indexes, neurons, tokens, analyses, jobs)
+ALL = (health, system, models, cards, captures, traces, corpora, indexes, neurons, tokens, analyses, jobs)

@@ -1,13 +1,12 @@
-"""Models: listed, loaded, unloaded, described."""
+"""Models: listed, loaded, unloaded."""
 
 from __future__ import annotations
 
 from flask import Response
 
-from neuronscope.api import cards, models
+from neuronscope.api import models
 from neuronscope.api.reply import reply
 from neuronscope.api.routes.common import blueprint, services
-from neuronscope.api.schemas.cards import CardQuery, ModelCard
 from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.schemas.models import (
     Estimate,
@@ -44,9 +43,3 @@ def unload_model(body: UnloadRequest) -> Response:
     """Forget a loaded model and free its memory"""
     freed = services().engine.unload(body.model_id)
     return reply(UnloadAnswer(model_id=body.model_id, freed_bytes=freed))
-
-
-@api.get("/models/card", responses={200: ModelCard})
-def get_model_card(query: CardQuery) -> Response:
-    """Anatomy, parameter counts and hook points of a model; loads it if need be"""
-    return reply(cards.model_card(services(), query.model_id))
