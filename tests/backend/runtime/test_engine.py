@@ -94,17 +94,41 @@ def test_loading_anew_in_another_dtype_replaces_the_model(engine: Engine) -> Non
     assert engine.loaded_ids() == {"local/one"}
 
 
-def test_what_does_not_fit_evicts_the_idle_and_is_refused_otherwise(
+def _hold(monkeypatch: pytest.MonkeyPatch, engine: Engine, models: float) -> None:
+    """A machine with room for so many of the tiny models, whatever this one has."""
+    one = memory.demand(engine.sources.find("local/one").sizes, "float32").bytes
+    weights = {name: engine.sources.find(f"local/{name}").sizes.parameters * 4 for name in ("one", "two")}
+
+    def free(_device: str) -> int:
+        return int(models * one) - sum(weights[name.removeprefix("local/")] for name in engine.loaded_ids())
+
+    monkeypatch.setattr(memory, "free_bytes", free)
+
+
+def test_a_model_that_fits_only_alone_takes_the_place_of_an_idle_one(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _hold(monkeypatch, engine, 1.001)
+    engine.load("local/one")
+    engine.load("local/two")
+    assert engine.loaded_ids() == {"local/two"}
+
+
+def test_models_that_fit_together_stay(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    _hold(monkeypatch, engine, 2)
+    engine.load("local/one")
+    engine.load("local/two")
+    assert engine.loaded_ids() == {"local/one", "local/two"}
+
+
+def test_what_fits_in_no_way_is_refused_and_nothing_is_evicted_for_it(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.load("local/one")
-    real = memory.free_bytes
-    monkeypatch.setattr(memory, "free_bytes", lambda device: real(device) if not engine.loaded_ids() else 0)
-    engine.load("local/two")
-    assert engine.loaded_ids() == {"local/two"}
     monkeypatch.setattr(memory, "free_bytes", lambda _device: 0)
-    with pytest.raises(InsufficientMemory):
-        engine.load("local/one")
+    with pytest.raises(InsufficientMemory, match="local/two needs about"):
+        engine.load("local/two")
+    assert engine.loaded_ids() == {"local/one"}
 
 
 def test_an_error_of_the_work_reaches_its_caller_and_the_model_goes_on(engine: Engine) -> None:

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from neuronscope.core.errors import InsufficientMemory, NotFound
 from neuronscope.models.sources import BUNDLED_ID, Sources
 from neuronscope.runtime.estimate import Estimate, weigh
+from neuronscope.runtime.freeing import out_of_memory_is_an_answer, release_memory
+from neuronscope.runtime.options import differences, given
 
 if TYPE_CHECKING:
     from neuronscope.models.loaded import LoadedModel
 
 T = TypeVar("T")
+Check = Callable[[], None]
+Progress = Callable[[int, int | None, str], None]
+WAIT = 0.05
+"""Seconds between two looks at whether a load that waits was cancelled."""
 
 
 class _Owner:
     """One loaded model and the thread that runs it."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, options: Mapping[str, Any]) -> None:
         self.loaded = loaded
+        self.options = options
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"model-{loaded.model_id}")
         self.waiting = 0
         self.last_used = 0
 
 
 class Engine:
-    """Loads, keeps, runs and frees models. Safe to call from any thread; imports torch at the first load."""
+    """Loads, keeps, runs and frees models. Safe to call from any thread; imports torch at the first load.
+
+    What is not in use makes room: before a load, models with nothing waiting are freed, the longest unused first, until
+    the new one fits.
+    """
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
@@ -42,7 +52,8 @@ class Engine:
     def run(self, model_id: str | None, work: Callable[[LoadedModel], T]) -> T:
         """``work(loaded)`` on the model's own thread, after what already waits there; loads the model where it isn't.
 
-        ``None`` means the bundled model. Raises what loading raises and what ``work`` raises.
+        ``None`` means the bundled model. Raises what loading raises, what ``work`` raises, and
+        :class:`InsufficientMemory` where it ran out of memory; the engine goes on.
         """
         while True:
             owner = self._owner(model_id or BUNDLED_ID)
@@ -54,47 +65,89 @@ class Engine:
                 self._clock += 1
                 owner.last_used = self._clock
             try:
-                return future.result()
+                with out_of_memory_is_an_answer(owner.loaded.model_id):
+                    return future.result()
             finally:
                 with self._lock:
                     owner.waiting -= 1
 
-    def load(self, model_id: str | None, **options: Any) -> LoadedModel:
+    def load(
+        self,
+        model_id: str | None,
+        *,
+        progress: Progress | None = None,
+        check: Check | None = None,
+        **options: Any,
+    ) -> LoadedModel:
         """Load a model, or give the loaded one back. Options as in :func:`neuronscope.models.loader.load`.
 
-        Loading it again with other options replaces it.
+        Loading it again with other options replaces it, after what waits for it has run. What ``check`` raises ends the
+        load at the next tensor or chunk, also while it waits for another one; then nothing of it stays in memory.
         """
-        wanted = {key: value for key, value in options.items() if value is not None}
-        owner = self._owner(model_id or BUNDLED_ID, **wanted)
-        if not all(_is_as(owner.loaded, option, value) for option, value in wanted.items()):
-            self.unload(owner.loaded.model_id)
-            owner = self._owner(model_id or BUNDLED_ID, **wanted)
-        return owner.loaded
+        name, wanted = model_id or BUNDLED_ID, given(options)
+        owner: _Owner | None
+        while True:
+            owner = self._owner(name, progress=progress, check=check, **wanted)
+            if not differences(owner.loaded, owner.options, wanted):
+                return owner.loaded
+            self._refuse_what_cannot_fit(name, wanted)
+            self._drop(owner)
+            owner = None  # the old weights go before the new ones come
+            release_memory()
+
+    def borrow(
+        self,
+        model_id: str | None,
+        options: Mapping[str, Any],
+        work: Callable[[LoadedModel], T],
+        *,
+        check: Check | None = None,
+    ) -> T:
+        """``work(loaded)`` on a model loaded with just these options, whatever the pool holds; freed afterwards.
+
+        Where the pool's own copy is as asked for, it is used in its turn. Else a private copy is loaded beside it, or,
+        where both would not fit, instead of it: the pool's copy is freed once nothing waits for it, and comes back when
+        it is next asked for. The work runs in a thread of its own. Errors as in :meth:`run`.
+        """
+        name, wanted = model_id or BUNDLED_ID, given(options)
+        with self._lock:
+            owner = self._owners.get(name)
+        if owner is not None and not differences(owner.loaded, owner.options, wanted):
+            return self.run(name, work)
+        loaded = self._load(name, wanted, None, check)
+        try:
+            with (
+                ThreadPoolExecutor(1, thread_name_prefix=f"borrowed-{name}") as executor,
+                out_of_memory_is_an_answer(name),
+            ):
+                return executor.submit(work, loaded).result()
+        finally:
+            del loaded
+            release_memory()
 
     def estimate(self, model_id: str, **options: Any) -> Estimate:
-        """What loading a model with these options would take, and what is free for it. Loads nothing.
+        """What loading a model with these options would take, and what is free for it; loads nothing.
 
-        Raises at once what would keep it from loading, other than memory: unknown, damaged, unsafe.
+        Memory of idle models counts as free, since they make room. Raises at once what would keep it from loading,
+        other than memory: unknown, damaged, unsafe.
         """
         import_model_stack()
-        return weigh(self.sources, model_id, **options)
+        return weigh(self.sources, model_id, spare=self._idle_bytes(model_id, options.get("device")), **options)
 
     def check(self, model_id: str, **options: Any) -> None:
         """Raises at once what would keep the model from loading: unknown, damaged, unsafe, too large."""
-        if model_id in self.loaded_ids():
-            return
-        error = self.estimate(model_id, **options).refusal
-        if error is not None:
-            raise error
+        with self._lock:
+            owner = self._owners.get(model_id)
+        if owner is None or differences(owner.loaded, owner.options, given(options)):
+            self._refuse_what_cannot_fit(model_id, given(options))
 
     def unload(self, model_id: str) -> int:
         """Free a model once its queue has run dry; the bytes of its weights. Raises :class:`NotFound` if it isn't loaded."""
         with self._lock:
-            owner = self._owners.pop(model_id, None)
-        if owner is None:
+            owner = self._owners.get(model_id)
+        freed = 0 if owner is None else owner.loaded.weight_bytes
+        if owner is None or not self._drop(owner):
             raise NotFound(f"'{model_id[:80]}' is not loaded.", "There is nothing to unload.")
-        owner.executor.shutdown(wait=True)
-        freed = owner.loaded.weight_bytes
         del owner
         release_memory()
         return freed
@@ -114,32 +167,73 @@ class Engine:
         for model_id in self.loaded_ids():
             self.unload(model_id)
 
-    def _owner(self, model_id: str, **options: Any) -> _Owner:
+    def _owner(
+        self, model_id: str, progress: Progress | None = None, check: Check | None = None, **options: Any
+    ) -> _Owner:
         with self._lock:
             owner = self._owners.get(model_id)
             gate = self._loading.setdefault(model_id, threading.Lock())
         if owner is not None:
             return owner
-        with gate:  # a second request for the same model waits for the first one's load
+        with _held(gate, check):  # a second request for the same model waits for the first one's load
             with self._lock:
                 owner = self._owners.get(model_id)
             if owner is None:
-                owner = _Owner(self._load(model_id, options))
+                owner = _Owner(self._load(model_id, options, progress, check), options)
                 with self._lock:
                     self._owners[model_id] = owner
             return owner
 
-    def _load(self, model_id: str, options: dict[str, Any]) -> LoadedModel:
+    def _load(
+        self, model_id: str, options: dict[str, Any], progress: Progress | None, check: Check | None
+    ) -> LoadedModel:
         import_model_stack()
         from neuronscope.runtime.opening import open_model
 
+        found = self._refuse_what_cannot_fit(model_id, options)
+        if found.choice is not None:
+            # Chosen with the idle models' memory counted as free, so that they are freed rather than this one quantized.
+            choice = found.choice
+            options = {**options, "dtype": choice.dtype, "quantization": choice.quantization, "device": choice.device}
+            self._make_room(choice.demand.bytes, choice.device)
         source = self.sources.find(model_id)
-        while True:
-            try:
-                return open_model(source, **options)
-            except InsufficientMemory:
-                if not self._evict_idle():
-                    raise
+        try:
+            while True:
+                try:
+                    with out_of_memory_is_an_answer(model_id):
+                        loaded = open_model(source, progress=progress, check=check, **options)
+                    if check is not None:
+                        check()
+                    return loaded
+                except InsufficientMemory:
+                    if not self._evict_idle():
+                        raise
+        except BaseException as error:
+            error.__traceback__ = None  # its frames hold what was loaded by then
+            release_memory()
+            raise
+
+    def _refuse_what_cannot_fit(self, model_id: str, options: Mapping[str, Any]) -> Estimate:
+        known = {key: value for key, value in options.items() if key != "modules"}
+        found = self.estimate(model_id, **known)
+        if found.refusal is not None:
+            raise found.refusal
+        return found
+
+    def _make_room(self, needed: int, device: str) -> None:
+        from neuronscope.models import memory
+
+        while memory.free_bytes(device) < needed and self._evict_idle():
+            pass
+
+    def _idle_bytes(self, model_id: str, device: str | None) -> int:
+        """What freeing the models that nothing waits for would give; the one asked about is freed in any case."""
+        from neuronscope.models.devices import default_device
+
+        kind = (device or default_device()).replace("auto", "cuda").partition(":")[0]
+        with self._lock:
+            idle = [owner for name, owner in self._owners.items() if owner.waiting == 0 or name == model_id]
+        return sum(owner.loaded.weight_bytes for owner in idle if owner.loaded.device.type == kind)
 
     def _evict_idle(self) -> bool:
         """Free the model that has gone unused the longest and has nothing waiting; whether there was one."""
@@ -147,8 +241,30 @@ class Engine:
             idle = [owner for owner in self._owners.values() if owner.waiting == 0]
         if not idle:
             return False
-        self.unload(min(idle, key=lambda owner: owner.last_used).loaded.model_id)
+        self._drop(min(idle, key=lambda owner: owner.last_used))
+        idle.clear()
+        release_memory()
         return True
+
+    def _drop(self, owner: _Owner) -> bool:
+        """Take a model out of the pool and wait until its queue has run dry; whether it was still there."""
+        with self._lock:
+            if self._owners.get(owner.loaded.model_id) is not owner:
+                return False
+            del self._owners[owner.loaded.model_id]
+        owner.executor.shutdown(wait=True)
+        return True
+
+
+@contextmanager
+def _held(gate: threading.Lock, check: Check | None) -> Iterator[None]:
+    while not gate.acquire(timeout=WAIT):
+        if check is not None:
+            check()
+    try:
+        yield
+    finally:
+        gate.release()
 
 
 _importing = threading.Lock()
@@ -163,23 +279,4 @@ def import_model_stack() -> None:
     with _importing:
         import neuronscope.corpus.builder
         import neuronscope.models.card
-        import neuronscope.models.loader
         import neuronscope.runtime.opening  # noqa: F401
-
-
-def _is_as(loaded: LoadedModel, option: str, value: str) -> bool:
-    """Whether a loaded model already is what an option asks for; ``cuda`` means whichever card it is on."""
-    found = str(getattr(loaded, option))
-    return found == value or (option == "device" and found.partition(":")[0] == value)
-
-
-def release_memory() -> None:
-    """Give freed memory back to the system: Python's, torch's on GPUs, and the C library's."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
