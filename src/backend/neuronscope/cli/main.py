@@ -14,6 +14,7 @@ from neuronscope.version import VERSION
 COMMANDS = {
     "serve": "Start the server and open the page.",
     "models": "List models, or check that one loads.",
+    "card": "What a model is made of and what it computes.",
     "capture": "Run a prompt and keep what the taps saw in a trace.",
     "layers": "Statistics of a point, layer by layer.",
     "index": "Build and list indexes: what drives each neuron.",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neuronscope.capture.forward import capture_prompt
 from neuronscope.core.ids import is_id
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.parity import Parity
-from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source
+from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source, is_model_path
 from neuronscope.runtime.opening import open_model, wrap_model
 from neuronscope.runtime.workspace import Workspace
 from neuronscope.traces.store import Trace
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from neuronscope.corpus.index import Index
+    from neuronscope.models.card import Card
 
 
 class Scope:
@@ -51,6 +52,21 @@ class Scope:
     def points(self) -> list[str]:
         """Addresses that this model serves."""
         return [str(address) for address in self.loaded.anatomy.sites]
+
+    def card(self) -> Card:
+        """What the model is made of and computes: block diagram, equations, parameters by part, tokenizer, parity."""
+        from neuronscope.models.card import describe
+
+        return describe(self.loaded)
+
+    def weights(self) -> dict[str, Any]:
+        """Histograms, norms, dead and duplicate neurons of every layer; measured once, then kept in the workspace.
+
+        Fields as in :class:`neuronscope.models.weights.WeightReport`.
+        """
+        from neuronscope.runtime.weights import measure
+
+        return measure(self.workspace, self.loaded)
 
     def capture(self, prompt: str, points: Sequence[str] | None = None, layers: Sequence[int] | None = None) -> Trace:
         """Run a prompt once and keep what the points held; by default the neurons and the residual stream.
@@ -87,17 +103,32 @@ def load(
     ref: str | Path = BUNDLED_ID,
     *,
     dtype: str | None = None,
+    quantization: str | None = None,
     device: str | None = None,
     revision: str | None = None,
+    modules: Mapping[str, str] | None = None,
+    progress: Callable[[int, int | None, str], None] | None = None,
     workspace: Workspace | None = None,
 ) -> Scope:
-    """Load any Hugging Face decoder by hub id, folder, or the id of a bundled model.
+    """Load any Hugging Face decoder by hub id, folder, GGUF file, or the id of a bundled model.
 
-    ``dtype`` is float32, float16 or bfloat16. Errors as in :func:`neuronscope.models.loader.load`.
+    ``dtype`` is float32, float16 or bfloat16; ``quantization`` none, nf4 or int8 (left out, nf4 where full precision
+    would not fit and nf4 would); ``device`` cpu, mps, cuda, cuda:1, or auto for all cards together. ``modules`` names
+    modules by hand where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``. ``progress`` is told bytes
+    done, in all, and the phase, fetch or load. Errors as in :func:`neuronscope.models.loader.load`.
     """
     path = Path(ref).expanduser()
-    source = folder_source(path) if path.is_dir() else Sources().find(str(ref))
-    return Scope(open_model(source, revision=revision, dtype=dtype, device=device), workspace)
+    source = folder_source(path) if is_model_path(path) else Sources().find(str(ref))
+    loaded = open_model(
+        source,
+        revision=revision,
+        dtype=dtype,
+        quantization=quantization,
+        device=device,
+        modules=modules,
+        progress=progress,
+    )
+    return Scope(loaded, workspace)
 
 
 def wrap(
