@@ -50,7 +50,7 @@ def memory_key(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> st
     digest.update(json.dumps(sorted(tokenizer.get_vocab().items())).encode())
     for name, tensor in model.state_dict().items():
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return _finish(digest, str(model.dtype).removeprefix("torch."), "none")
 
 
