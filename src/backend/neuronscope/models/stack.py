@@ -54,11 +54,13 @@ def find_blocks(model: PreTrainedModel, seen: Recording, names: ModuleNames) -> 
         )
     # A model may hold other stacks, to cut its text or to see: the decoder's is the one whose stream ends in the scores.
     ending = {n: b for n, b in outer.items() if _ends_in_scores(model, b, seen)}
-    if not ending and len(outer) > 1:
+    inside = {m for blocks in outer.values() for b in blocks for m in b.modules()}
+    elsewhere = any(m not in inside for m in seen.attention)
+    if not ending and (len(outer) > 1 or elsewhere):
         raise UnsupportedModel(
-            f"{type(model).__name__} runs several stacks of blocks ({', '.join(outer)}), and of none could it be proved "
-            "that its stream ends in the scores.",
-            _candidates(outer),
+            f"{type(model).__name__} runs several stacks of blocks one within or after the other, and of none could it be "
+            "proved that it carries one stream that ends in the scores.",
+            _candidates(ran),
         )
     ending = ending or outer
     name = max(ending, key=lambda n: sum(p.numel() for b in ending[n] for p in b.parameters()))
@@ -121,7 +123,12 @@ def _ends_in_scores(model: PreTrainedModel, blocks: list[nn.Module], seen: Recor
     head = model.get_output_embeddings()
     inside = {m for block in blocks for m in block.modules()}
     reached, done = [seen.outputs[blocks[-1]]], set[nn.Module]()
-    outside = [m for m in model.modules() if m not in inside and m in seen.inputs and m in seen.outputs]
+    # A part that attends is a stack of its own, not something that the head does with what it is given.
+    outside = [
+        m
+        for m in model.modules()
+        if m not in inside and m in seen.inputs and m in seen.outputs and not any(a in seen.attention for a in m.modules())
+    ]
     for tensor in reached:
         for module in outside:
             if module not in done and same(seen.inputs[module], tensor):
