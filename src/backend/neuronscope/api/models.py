@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from neuronscope.api.cards import model_card
 from neuronscope.api.reply import job_out
@@ -20,6 +21,7 @@ from neuronscope.api.services import Services
 from neuronscope.models.choice import Choice, choose
 from neuronscope.models.devices import known_device
 from neuronscope.runtime.jobs import JobHandle
+from neuronscope.runtime.options import check_names
 
 if TYPE_CHECKING:
     from neuronscope.models.loaded import LoadedModel
@@ -110,15 +112,34 @@ def estimate(services: Services, query: EstimateQuery) -> Estimate:
 
 
 def start_load(services: Services, body: LoadRequest) -> JobOut:
-    """A job that loads a model. What can be refused without loading it is refused here and now."""
+    """A job that loads a model. What can be refused without loading it is refused here and now.
+
+    While a load of the same model with the same options is under way, that one's job is given back.
+    """
     engine = services.engine
-    engine.check(body.model_id, dtype=body.dtype, quantization=body.quantization, device=body.device)
+    options = body.model_dump(exclude={"model_id"}, exclude_none=True)
+    check_names(body.modules)
+    engine.check(body.model_id, **options)
 
     def work(handle: JobHandle) -> dict[str, object]:
-        handle.progress(0, 1, "model")
-        engine.load(body.model_id, revision=body.revision, dtype=body.dtype, device=body.device)
-        handle.check()
-        handle.progress(1, 1, "model")
+        def progress(done: int, total: int | None, _phase: str) -> None:
+            handle.progress(done, total, "bytes")
+
+        engine.load(body.model_id, progress=progress, check=handle.check, **options)
         return model_card(services, body.model_id).model_dump(mode="json")
 
-    return job_out(services.jobs.start("load", f"Load {body.model_id}", work, model_id=body.model_id))
+    same = ("load", body.model_id, json.dumps(options, sort_keys=True))
+    title = _load_title(services, body.model_id, options)
+    return job_out(services.jobs.start("load", title, work, model_id=body.model_id, same=same))
+
+
+def _load_title(services: Services, model_id: str, options: dict[str, Any]) -> str:
+    """``Load X in nf4``; where nobody asked for 4 bits, with the reason."""
+    if model_id in services.engine.loaded_ids() and not options:
+        return f"Load {model_id}"
+    sizes = {name: value for name, value in options.items() if name != "modules"}
+    choice = services.engine.estimate(model_id, **sizes).choice
+    if choice is None:
+        return f"Load {model_id}"
+    reason = ", which fits where full precision does not" if choice.by_itself else ""
+    return f"Load {model_id} in {choice.precision}{reason}"

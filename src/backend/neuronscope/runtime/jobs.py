@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,24 +90,37 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._handles: dict[str, JobHandle] = {}
         self._slots: dict[str, threading.Semaphore] = {}
+        self._same: dict[object, str] = {}
         me = psutil.Process()
         self._owner = {"pid": me.pid, "since": me.create_time()}
         for path in sorted(folder.glob("j_*.json")):
             self._recall(path)
 
     def start(
-        self, kind: str, title: str, work: Callable[[JobHandle], dict[str, Any]], *, model_id: str | None = None
+        self,
+        kind: str,
+        title: str,
+        work: Callable[[JobHandle], dict[str, Any]],
+        *,
+        model_id: str | None = None,
+        same: Hashable = None,
     ) -> Job:
         """Queue work and return at once. ``work`` returns the job's result, plain data that JSON can hold.
 
-        ``model_id`` says which model it is about, where it is about one.
+        ``model_id`` says which model it is about, where it is about one. Where a job with the same ``same`` has neither
+        ended nor been cancelled, that one is given back and nothing new is started: a double click is one wish.
         """
         with self._lock:
+            running = self._handles.get(self._same.get(same, "")) if same is not None else None
+            if running is not None and not running.cancelled:
+                return self._jobs[self._same[same]]
             if sum(job.state == "queued" for job in self._jobs.values()) >= WAITING:
                 raise Conflict(f"{WAITING} jobs are waiting already.", "Wait for some to end, or cancel them.")
             job = Job(new_id("j"), kind, title, model_id)
             self._jobs[job.job_id] = job
             handle = self._handles[job.job_id] = JobHandle(job)
+            if same is not None:
+                self._same[same] = job.job_id
             slot = self._slots.setdefault(kind, threading.Semaphore(AT_ONCE))
             self._save(job)
             self._prune()
@@ -178,6 +191,8 @@ class Jobs:
             job.finished_at = _now()
             job.state = state
             self._handles.pop(job.job_id, None)
+            for same in [key for key, job_id in self._same.items() if job_id == job.job_id]:
+                del self._same[same]
             self._save(job)
 
     def _save(self, job: Job) -> None:

@@ -30,3 +30,11 @@ def _is_as(loaded: LoadedModel, asked: Mapping[str, Any], name: str, value: Any)
     if name == "device":
         return bool(value in (found, found.partition(":")[0]))
     return bool(found == value or asked.get(name) == value)
+
+
+def check_names(modules: Mapping[str, str] | None) -> None:
+    """Raise :class:`BadRequest` for modules named by hand that there is no such thing as."""
+    if modules is not None:
+        from neuronscope.models.naming import ModuleNames
+
+        ModuleNames.parse(modules)

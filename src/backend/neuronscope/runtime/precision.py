@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,7 +218,7 @@ def compare_precisions(
     from neuronscope.runtime.freeing import release_memory
     from neuronscope.runtime.scope import load
 
-    def borrow(options: dict[str, str], work: Callable[[LoadedModel], T]) -> T:
+    def borrow(options: dict[str, Any], work: Callable[[LoadedModel], T]) -> T:
         try:
             return work(load(ref, **options, device=device, revision=revision, workspace=workspace).loaded)
         finally:

@@ -136,10 +136,11 @@ def wrap(
     tokenizer: PreTrainedTokenizerBase,
     *,
     model_id: str | None = None,
+    modules: Mapping[str, str] | None = None,
     workspace: Workspace | None = None,
 ) -> Scope:
     """The same for a model and tokenizer that are already in memory."""
-    return Scope(wrap_model(model, tokenizer, model_id), workspace)
+    return Scope(wrap_model(model, tokenizer, model_id, modules=modules), workspace)
 
 
 def open_trace(ref: str | Path) -> Trace:
