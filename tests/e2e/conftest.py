@@ -1,4 +1,4 @@
-"""A real server with two models, and a real browser: Debian's chromium, driven by playwright."""
+"""A real server with a handful of models, and a real browser: Debian's chromium, driven by playwright."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from support.large import save_huge, save_slow
 from support.process import Program, program
 from support.tokenizers import save_tiny
 
@@ -31,6 +32,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     assert PAGE.is_file(), "the page is not built; run `make page`"
     folder = tmp_path_factory.mktemp("e2e")
     save_tiny(folder / "models" / "tiny")
+    save_slow(folder / "models" / "slow")
+    save_huge(folder / "models" / "huge")
     with program(folder / "home", ["--model-dir", str(folder / "models")]) as found:
         yield found
 

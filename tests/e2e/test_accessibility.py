@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.browser import choose_model, run
+from support.browser import choose_model, run, violations
 from support.process import Program
 
 pytestmark = pytest.mark.e2e
-AXE = Path(__file__).resolve().parents[2] / "src" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-FIND = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
-  .map(v => `${v.id}: ${v.help} (${v.nodes.length}) ${v.nodes[0].html.slice(0, 200)}`)"""
-
-
-def violations(page: Page) -> list[str]:
-    page.mouse.move(720, 895)  # off every control, so that no tooltip is half open
-    page.wait_for_timeout(300)
-    # Injected through the protocol, since the page's own policy lets no foreign script in.
-    page.evaluate(AXE.read_text("utf-8"))
-    found: list[str] = page.evaluate(FIND)
-    return found
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

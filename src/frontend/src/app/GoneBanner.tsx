@@ -1,8 +1,8 @@
-import { Alert, Button, Group, Text } from "@mantine/core";
-import { IconPlugConnectedX } from "@tabler/icons-react";
+import { Button, Group, Text } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { checkHealth } from "@/api/queries/system";
+import { Banner } from "@/components/Banner";
 import { useSession } from "@/state/session";
 
 /** While the server does not answer: says so, keeps knocking, and brings everything back when it returns. */
@@ -28,14 +28,7 @@ export function GoneBanner() {
 
   if (!gone) return null;
   return (
-    <Alert
-      role="alert"
-      color="red"
-      variant="light"
-      mb="sm"
-      icon={<IconPlugConnectedX />}
-      title="The server does not answer"
-    >
+    <Banner tone="error" title="The server does not answer">
       <Group justify="space-between" gap="xs">
         <Text size="sm">
           Check that NeuronScope is still running in its terminal. What is on screen stays; the page tries
@@ -50,6 +43,6 @@ export function GoneBanner() {
           Try now
         </Button>
       </Group>
-    </Alert>
+    </Banner>
   );
 }

@@ -1,8 +1,9 @@
-import { Alert, Anchor, Button, Group, Text } from "@mantine/core";
+import { Anchor, Button, Group, Text } from "@mantine/core";
 import { IconSettings } from "@tabler/icons-react";
 import { useState } from "react";
 import { useLoadModel } from "@/api/queries/models";
 import type { LoadRequest } from "@/api/types";
+import { Banner } from "@/components/Banner";
 import { hubPage } from "@/lib/models";
 import { usePatch } from "@/state/address";
 import { BackButton } from "./BackButton";
@@ -26,15 +27,7 @@ export function LoadFailure({ id, asked, error }: FailureProps) {
   const modelId = asked.model_id;
   if (dismissed === id) return null;
   return (
-    <Alert
-      color="red"
-      variant="light"
-      mb="sm"
-      title={`${modelId} could not be loaded`}
-      withCloseButton
-      closeButtonLabel="Dismiss"
-      onClose={() => setDismissed(id)}
-    >
+    <Banner tone="error" title={`${modelId} could not be loaded`} onClose={() => setDismissed(id)}>
       <Text size="sm">{error.message}</Text>
       <Text size="sm">{error.hint}</Text>
       {error.code === "gated" && (
@@ -67,6 +60,6 @@ export function LoadFailure({ id, asked, error }: FailureProps) {
         </Button>
         <BackButton modelId={modelId} />
       </Group>
-    </Alert>
+    </Banner>
   );
 }

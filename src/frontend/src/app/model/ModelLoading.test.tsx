@@ -38,7 +38,8 @@ beforeEach(() => {
 describe("a model that is not in memory", () => {
   it("is one click away, and says what it takes", async () => {
     renderAt("/?model=local/other", <ModelLoading />);
-    expect(await screen.findByText(/is not loaded yet. It takes 21.0 MB in float32./)).toBeVisible();
+    expect(await screen.findByText("local/other is not loaded yet")).toBeVisible();
+    expect(screen.getByRole("status")).toHaveTextContent("It takes 21.0 MB in float32.");
     await expectAccessible(document.body);
     await userEvent.click(screen.getByRole("button", { name: "Load" }));
     await waitFor(() => expect(loads()).toEqual([{ model_id: "local/other" }]));
@@ -71,12 +72,16 @@ describe("a load that failed", () => {
 
   it("for want of memory offers what fits and what could make room", async () => {
     fail("insufficient_memory", "NF4 would fit.");
-    server.on("POST /api/models/unload", { body: { model_id: "neuronscope/tiny", freed_bytes: 1 } });
+    const { loaded_as: as } = model();
+    const wide = model({ model_id: "local/wide", loaded_as: as && { ...as, weight_bytes: 2e9 } });
+    server.on("GET /api/models", { body: { models: [model(), wide, other] } });
+    server.on("POST /api/models/unload", { body: { model_id: "local/wide", freed_bytes: 1 } });
     renderAt("/?model=local/other", <ModelLoading />);
-    await userEvent.click(await screen.findByRole("button", { name: "Unload neuronscope/tiny · 15.6 MB" }));
+    await userEvent.click(await screen.findByRole("button", { name: "Unload local/wide · 2.0 GB" }));
     expect(server.calls.find(({ path }) => path === "/api/models/unload")?.body).toEqual({
-      model_id: "neuronscope/tiny",
+      model_id: "local/wide",
     });
+    expect(screen.queryByRole("button", { name: /^Unload neuronscope/ })).toBeNull();
     await expectAccessible(document.body);
     await userEvent.click(await screen.findByRole("button", { name: "NF4 · 1.0 GB" }));
     await waitFor(() => expect(loads()).toEqual([{ model_id: "local/other", quantization: "nf4" }]));

@@ -1,10 +1,11 @@
-import { Alert, Button, Group, Paper, Text } from "@mantine/core";
+import { Button, Group, Paper, Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect } from "react";
 import { ApiError } from "@/api/client";
 import { useJob, useJobs } from "@/api/queries/jobs";
 import { useLoadModel, useLoadWish, useModels } from "@/api/queries/models";
 import type { Job, LoadRequest } from "@/api/types";
+import { Banner } from "@/components/Banner";
 import { JobProgress } from "@/components/JobProgress";
 import { isActive } from "@/lib/jobs";
 import { isMissing } from "@/lib/models";
@@ -76,7 +77,7 @@ const endedHere = (job: Job) => endedAt(job) >= performance.timeOrigin;
 function Cancelled({ asked }: { asked: LoadRequest }) {
   const load = useLoadModel();
   return (
-    <Alert variant="light" color="gray" mb="sm" title={`Loading ${asked.model_id} was cancelled`}>
+    <Banner tone="info" title={`Loading ${asked.model_id} was cancelled`}>
       <Text size="sm">Nothing of it is in memory. What was already fetched is kept for the next time.</Text>
       <Group mt="xs" gap="xs">
         <Button
@@ -89,6 +90,6 @@ function Cancelled({ asked }: { asked: LoadRequest }) {
         </Button>
         <BackButton modelId={asked.model_id} />
       </Group>
-    </Alert>
+    </Banner>
   );
 }

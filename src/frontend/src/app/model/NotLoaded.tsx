@@ -1,7 +1,8 @@
-import { Button, Group, Paper, Text } from "@mantine/core";
+import { Button, Group, Text } from "@mantine/core";
 import { IconSettings } from "@tabler/icons-react";
 import { useLoadModel } from "@/api/queries/models";
 import type { ModelEntry } from "@/api/types";
+import { Banner } from "@/components/Banner";
 import { formatBytes } from "@/lib/format";
 import { chosenNeed, precisionWord } from "@/lib/precision";
 import { usePatch } from "@/state/address";
@@ -13,22 +14,12 @@ export function NotLoaded({ entry }: { entry: ModelEntry }) {
   const patch = usePatch();
   const { model_id: modelId, source, loadable, note } = entry;
   const need = chosenNeed(entry);
-  const takes = need ? ` It takes ${formatBytes(need.bytes)} in ${precisionWord(need.precision)}.` : "";
+  const takes = need ? `It takes ${formatBytes(need.bytes)} in ${precisionWord(need.precision)}.` : "";
   const where = source === "hub" ? " Its files are fetched from the hub first." : "";
   return (
-    <Paper
-      withBorder
-      p="xs"
-      px="sm"
-      mb="sm"
-      bg="var(--ns-surface)"
-      component="section"
-      aria-label="The model is not loaded"
-    >
+    <Banner tone="info" title={loadable ? `${modelId} is not loaded yet` : `${modelId} can't be loaded`}>
       <Group justify="space-between" gap="xs">
-        <Text size="sm">
-          <b>{modelId}</b> {loadable ? `is not loaded yet.${takes}${where}` : `can't be loaded. ${note}`}
-        </Text>
+        <Text size="sm">{loadable ? `${takes}${where}` : note}</Text>
         <Group gap="xs">
           {loadable && (
             <>
@@ -52,6 +43,6 @@ export function NotLoaded({ entry }: { entry: ModelEntry }) {
           <BackButton modelId={modelId} />
         </Group>
       </Group>
-    </Paper>
+    </Banner>
   );
 }

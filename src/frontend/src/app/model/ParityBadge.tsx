@@ -30,11 +30,13 @@ export function ParityBadge({ loadedAs, onOpen }: BadgeProps) {
       <UnstyledButton
         className={classes.badge}
         data-parity={parity}
-        aria-label={holds ? "Same as Hugging Face: see the proof" : "Not the same as Hugging Face: see why"}
+        aria-label={
+          holds ? "= HF: the same as Hugging Face, see the proof" : "≠ Hugging Face: not the same, see why"
+        }
         onClick={onOpen}
       >
         <Icon size={16} aria-hidden />
-        <span aria-hidden>{holds ? "= HF" : "≠ Hugging Face"}</span>
+        <span>{holds ? "= HF" : "≠ Hugging Face"}</span>
       </UnstyledButton>
     </Tooltip>
   );

@@ -1,5 +1,6 @@
-import { Alert, Button, Group, Text } from "@mantine/core";
+import { Button, Group, Text } from "@mantine/core";
 import { useLoadModel } from "@/api/queries/models";
+import { Banner } from "@/components/Banner";
 import { looksLikeHubId } from "@/lib/models";
 import { BackButton } from "./BackButton";
 
@@ -8,7 +9,7 @@ export function UnknownModel({ modelId }: { modelId: string }) {
   const load = useLoadModel();
   const onHub = looksLikeHubId(modelId);
   return (
-    <Alert color="red" variant="light" mb="sm" title={`${modelId} is not on this machine`}>
+    <Banner tone="error" title={`${modelId} is not on this machine`}>
       <Text size="sm">
         {onHub
           ? "The address names a model that is not here. Load it from the hub, or choose another at the top."
@@ -27,6 +28,6 @@ export function UnknownModel({ modelId }: { modelId: string }) {
         )}
         <BackButton modelId={modelId} />
       </Group>
-    </Alert>
+    </Banner>
   );
 }

@@ -41,7 +41,7 @@ export function EstimateBar({ estimate }: { estimate: Estimate }) {
           <i key={word} style={{ width: share(part), background: colour }} />
         ))}
         <i style={{ width: share(working), background: "var(--mantine-color-dimmed)" }} />
-        {scale > free_bytes && <span className={classes.limit} style={{ left: share(free_bytes) }} />}
+        {scale > free_bytes && <span className={classes.beyond} style={{ left: share(free_bytes) }} />}
       </div>
       <ul className={classes.legend}>
         {parts.map(({ word, bytes: part, colour }) => (

@@ -5,7 +5,8 @@ import { useState } from "react";
 import { useEstimate, useModels } from "@/api/queries/models";
 import { useSystem } from "@/api/queries/system";
 import { ErrorNote } from "@/components/Notice";
-import { loadedWord } from "@/lib/precision";
+import { formatBytes } from "@/lib/format";
+import { fitting, loadedWord, precisionWord } from "@/lib/precision";
 import { useChooseModel } from "../useChooseModel";
 import { EstimateBar } from "./EstimateBar";
 import {
@@ -82,9 +83,23 @@ export default function LoadForm({ modelId, onClose }: { modelId: string; onClos
           {estimate.error && <ErrorNote error={estimate.error} onRetry={() => estimate.refetch()} compact />}
           {found && !estimate.error && <EstimateBar estimate={found} />}
           {refused && (
-            <Text size="sm" mt="xs" role="alert">
-              {found.message} {found.hint}
-            </Text>
+            <>
+              <Text size="sm" mt="xs" role="alert">
+                {found.message} {found.hint}
+              </Text>
+              <Group gap="xs" mt={6}>
+                {fitting(found.options).map(({ precision, bytes }) => (
+                  <Button
+                    key={precision}
+                    size="compact-sm"
+                    variant="default"
+                    onClick={() => change({ precision })}
+                  >
+                    Take {precisionWord(precision)} · {formatBytes(bytes)}
+                  </Button>
+                ))}
+              </Group>
+            </>
           )}
         </div>
         <div>

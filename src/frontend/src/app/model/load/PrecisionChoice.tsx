@@ -42,7 +42,7 @@ export function PrecisionChoice({ value, onChange, options, chosen }: ChoiceProp
             <div>
               <b>{precisionWord(precision)}</b>
               <span>{formatBytes(bytes)}</span>
-              {!fits && <span data-fits="no">too large now</span>}
+              {!fits && <span data-fits="no">too large</span>}
             </div>
           </Radio.Card>
         ))}

@@ -14,7 +14,12 @@ export function WaysThatFit({ asked }: { asked: LoadRequest }) {
   const where = { ...(revision ? { revision } : {}), ...(device ? { device } : {}) };
   const { data } = useEstimate({ model_id, ...where }, true);
   const ways = fitting(data?.options ?? []);
-  const others = models.data?.models.filter((one) => one.loaded && one.model_id !== model_id) ?? [];
+  const least = Math.min(...(data?.options ?? []).map(({ bytes }) => bytes));
+  // To unload what frees next to nothing is no help.
+  const others =
+    models.data?.models.filter(
+      ({ loaded_as: as, model_id: id }) => as && id !== model_id && as.weight_bytes > least / 50,
+    ) ?? [];
   if (ways.length === 0 && others.length === 0) return null;
   return (
     <Group gap="xs" mt="xs" align="center">
