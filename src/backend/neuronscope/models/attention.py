@@ -1,11 +1,13 @@
-"""Attention rows beside sdpa: a function registered with transformers that looks at each call and then makes it unchanged.
+"""Attention rows beside sdpa: a function that makes each call of transformers' own unchanged, and then looks at it.
 
 The model runs the very kernel it would run anyway, on the same tensors and mask, so its logits stay bit for bit the
-same; the weights are computed beside it. Families that run eager attention return their weights themselves.
+same; the weights are computed beside it. For families that don't go through transformers' interface, or run eager
+attention, see :mod:`neuronscope.models.watching`.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,16 +16,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
-
-OBSERVED = "neuronscope_sdpa"
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import create_position_bias_mask, sdpa_attention_forward
 
 
 @dataclass(frozen=True)
 class AttentionCall:
-    """What one attention module handed to the kernel: ``query [b, h, p, e]``, ``key`` and ``value [b, g, k, e]``."""
+    """What one attention module handed to the kernel: ``query [b, h, p, e]``, ``key`` and ``value [b, g, k, e]``.
+
+    ``mask`` is the one that the kernel saw, with any bias by position in it."""
 
     query: Tensor
     key: Tensor
@@ -31,6 +32,8 @@ class AttentionCall:
     mask: Tensor | None
     scaling: float | None
     causal: bool
+    output: Tensor | None = None
+    """What the kernel made of it, ``[b, p, h, e]``."""
 
     def weights(self) -> Tensor:
         """Softmax attention ``[b, h, p, k]`` in float32, from the same queries, keys and mask as the kernel's."""
@@ -52,6 +55,10 @@ class AttentionCall:
     def last(self) -> AttentionCall:
         """The same call for its last query only, which sees every key that the mask leaves it."""
         mask = None if self.mask is None else self.mask[..., -1:, :]
+        queries, keys = self.query.shape[2], self.key.shape[2]
+        if mask is None and self.causal and 1 < queries < keys:
+            # A prompt in a static cache: behind it lie keys that are not there yet.
+            mask = (torch.arange(keys, device=self.query.device) < queries).view(1, 1, 1, keys)
         return replace(self, query=self.query[:, :, -1:], mask=mask)
 
 
@@ -67,17 +74,40 @@ def _observed_sdpa(
     attention_mask: Tensor | None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
+    result = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     observer = _observer.get()
     if observer is not None:
         causal = kwargs.get("is_causal")
         causal = bool(getattr(module, "is_causal", True)) if causal is None else bool(causal)
-        observer(module, AttentionCall(query, key, value, attention_mask, kwargs.get("scaling"), causal))
-    return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+        mask, bias = attention_mask, kwargs.get("position_bias")
+        if bias is not None:
+            one_by_one = causal and query.shape[2] > 1 and mask is None
+            mask = create_position_bias_mask(bias, mask, one_by_one, query, key)
+        observer(module, AttentionCall(query, key, value, mask, kwargs.get("scaling"), causal, result[0]))
+    return result
 
 
-AttentionInterface.register(OBSERVED, _observed_sdpa)
-# Without its mask function, sliding windows would fall back to none and the logits go wrong.
-AttentionMaskInterface.register(OBSERVED, sdpa_mask)
+_turn = threading.Lock()
+_observers = 0
+
+
+@contextmanager
+def _standing_in() -> Iterator[None]:
+    """While any observer is at work, ``sdpa`` names the function above; for all who have none it is the same function.
+
+    Another name would do for most families, but some ask what their attention is called and then mask otherwise.
+    """
+    global _observers
+    with _turn:
+        _observers += 1
+        AttentionInterface.register("sdpa", _observed_sdpa)
+    try:
+        yield
+    finally:
+        with _turn:
+            _observers -= 1
+            if _observers == 0:
+                AttentionInterface.register("sdpa", sdpa_attention_forward)
 
 
 def configs_of(model: PreTrainedModel) -> list[Any]:
@@ -88,20 +118,18 @@ def configs_of(model: PreTrainedModel) -> list[Any]:
 
 @contextmanager
 def observe_attention(model: PreTrainedModel, observer: Observer, configs: list[Any] | None = None) -> Iterator[None]:
-    """Within it, ``observer(module, call)`` sees each attention call of a model that runs sdpa.
+    """Within it, ``observer(module, call)`` sees each attention call that a model makes through sdpa in this thread.
 
-    The implementation named in the model's configurations is switched for the time of the context and put back.
     Models on other kernels are left as they are, and nothing is observed. ``configs``, from :func:`configs_of`, saves
     the search for them to who enters at every step.
     """
     configs = configs_of(model) if configs is None else configs
-    switched = [c for c in configs if getattr(c, "_attn_implementation", None) == "sdpa"]
-    token = _observer.set(observer)
-    for config in switched:
-        config._attn_implementation_internal = OBSERVED
-    try:
+    if not any(getattr(c, "_attn_implementation", None) == "sdpa" for c in configs):
         yield
+        return
+    token = _observer.set(observer)
+    try:
+        with _standing_in():
+            yield
     finally:
-        for config in switched:
-            config._attn_implementation_internal = "sdpa"
         _observer.reset(token)

@@ -140,6 +140,7 @@ def _kernel_call(event: Event) -> AttentionCall | None:
         mask if isinstance(mask, Tensor) else None,
         named.get("scale"),
         bool(named.get("is_causal", False)),
+        event.result.transpose(1, 2),
     )
 
 
@@ -156,10 +157,20 @@ def own_attention(events: Sequence[Event], batch: int) -> dict[nn.Module, Attent
 
 
 def is_attention(call: AttentionCall | AppliedWeights) -> bool:
-    """Whether its rows are non-negative and sum to at most 1, as softmax attention's do (a sink takes the rest)."""
+    """Whether its rows are softmax attention's: not negative, of sum 1 (or less: a sink takes the rest), and the ones by
+    which the kernel mixed the values, where it is known what it made."""
     rows = call.weights()
+    if rows.ndim != 4 or not bool((rows >= 0).all()):
+        return False
     sums = rows.sum(-1)
-    return rows.ndim == 4 and bool((rows >= 0).all()) and bool(torch.all(sums <= 1.01)) and bool(torch.all(sums > 0))
+    if not bool((sums <= 1.01).all()) or not bool((sums > 0).all()):
+        return False
+    if isinstance(call, AppliedWeights) or call.output is None:
+        return True
+    value = call.value.float()
+    mixed = torch.matmul(rows, value.repeat_interleave(rows.shape[1] // value.shape[1], dim=1)).transpose(1, 2)
+    bound = 64 * torch.finfo(call.output.dtype).eps * value.abs().amax()
+    return mixed.shape == call.output.shape and bool(((mixed - call.output.float()).abs() <= bound).all())
 
 
 @contextmanager
@@ -175,15 +186,13 @@ def observe_rows(
     watched = {m for m in sinks if m in own or not _runs_sdpa(m, model)}
     running: list[nn.Module] = []
     readers: dict[nn.Module, WeightsReader] = {}
-    told: set[nn.Module] = set()
 
     def by_interface(module: nn.Module, call: AttentionCall) -> None:
-        if module in sinks:
-            told.add(module)
+        if module in sinks and module not in watched:
             sinks[module](call.weights())
 
     def by_watching(event: Event) -> None:
-        if event.module is None or event.module not in watched or event.module in told:
+        if event.module is None or event.module not in watched:
             return
         call = readers.setdefault(event.module, WeightsReader(batch)).hear(event)
         if call is not None:
@@ -192,13 +201,13 @@ def observe_rows(
     def enter(module: nn.Module, _args: object) -> None:
         running.append(module)
         readers.pop(module, None)
-        told.discard(module)
 
     def leave(_module: nn.Module, _args: object, _output: object) -> None:
         running.pop()
 
     with ExitStack() as stack:
-        stack.enter_context(observe_attention(model, by_interface))
+        if len(watched) < len(sinks):
+            stack.enter_context(observe_attention(model, by_interface))
         if watched:
             for module in watched:
                 # Modules inside are watched too, so that what they compute is not taken for this module's own.
