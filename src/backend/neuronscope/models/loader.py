@@ -16,6 +16,7 @@ from neuronscope.models.choice import Choice, choose, refusal
 from neuronscope.models.devices import check_device, placement
 from neuronscope.models.files import ModelFiles, check_path
 from neuronscope.models.hub import CODE, FETCHED, fetch
+from neuronscope.models.four_bits import mend
 from neuronscope.models.identity import file_key, memory_key
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.naming import ModuleNames
@@ -158,6 +159,7 @@ def _read(files: ModelFiles, choice: Choice, progress: Progress, check: Callable
             "It would run on random numbers. Fetch the model anew.",
         )
     keep_as_stored(model)
+    mend(model)
     _own_memory(model)
     return model.eval()  # type: ignore[no-any-return]
 

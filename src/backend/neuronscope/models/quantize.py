@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from neuronscope.core.errors import UnsupportedModel
+from neuronscope.models.four_bits import unpacked
 
 
 def quantization_options(quantization: str, dtype: str) -> dict[str, Any]:
@@ -71,10 +72,12 @@ def dense_weight(module: nn.Module) -> Tensor | None:
         return weight if isinstance(weight, Tensor) else None
     if not is_quantized(weight):
         return weight.detach()
+    if type(weight).__name__ == "Params4bit":
+        return unpacked(weight)
     from transformers.integrations.bitsandbytes import dequantize_bnb_weight
 
-    unpacked: Tensor = dequantize_bnb_weight(weight, getattr(module, "state", None))
-    return unpacked.detach()
+    dense: Tensor = dequantize_bnb_weight(weight, getattr(module, "state", None))
+    return dense.detach()
 
 
 def stored_tensors(model: PreTrainedModel) -> list[Tensor]:
