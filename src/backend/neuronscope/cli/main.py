@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": "Start the server and open the page.",
     "models": "List models, or check that one loads.",
     "card": "What a model is made of and what it computes.",
+    "precision": "Compare every neuron in two precisions, such as float32 and 4 bits.",
     "capture": "Run a prompt and keep what the taps saw in a trace.",
     "layers": "Statistics of a point, layer by layer.",
     "index": "Build and list indexes: what drives each neuron.",

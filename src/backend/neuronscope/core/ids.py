@@ -9,7 +9,7 @@ from ulid import ULID
 from neuronscope.core.errors import NotFound
 
 _ID = re.compile(r"[a-z]_[0-9a-z]{26}")
-KINDS = {"t": "trace", "j": "job", "x": "index", "s": "sample", "g": "group"}
+KINDS = {"t": "trace", "j": "job", "x": "index", "s": "sample", "g": "group", "p": "precision comparison"}
 
 
 def new_id(kind: str) -> str:

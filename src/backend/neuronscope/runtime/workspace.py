@@ -27,8 +27,9 @@ class Workspace:
         self.indexes = root / "indexes"
         self.corpora = root / "corpora"
         self.jobs = root / "jobs"
+        self.precisions = root / "precisions"
         self.token_file = root / "server.json"
-        for folder in (root, self.traces, self.indexes, self.corpora, self.jobs):
+        for folder in (root, self.traces, self.indexes, self.corpora, self.jobs, self.precisions):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as failure:
@@ -54,6 +55,10 @@ class Workspace:
     def index_path(self, index_id: str) -> Path:
         """The folder of an index; :class:`~neuronscope.core.errors.NotFound` where the text is no index's id."""
         return self.indexes / check_id(index_id, "x")
+
+    def precision_path(self, comparison_id: str) -> Path:
+        """The folder of a comparison of two precisions; :class:`NotFound` where the text is no such id."""
+        return self.precisions / check_id(comparison_id, "p")
 
 
 @contextlib.contextmanager

@@ -113,10 +113,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Anatomy, parameter counts and hook points of a model; loads it if need be */
+        /** Block diagram, equations, parameter counts, hook points, tokenizer and parity of a model; loads it if need be */
         get: operations["get_model_card"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/weights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The weights as measured before: 404 where nobody has asked for that yet */
+        get: operations["get_weights"];
+        put?: never;
+        /** Start measuring a model's weights: histograms, norms, dead and duplicate neurons; kept for the next time */
+        post: operations["measure_weights"];
         delete?: never;
         options?: never;
         head?: never;
@@ -611,7 +629,7 @@ export interface components {
             parity: ("holds" | "fails") | null;
             /**
              * Parity Difference
-             * @description Largest absolute difference between the two, over all that was compared.
+             * @description Largest absolute difference between the logits of the two.
              */
             parity_difference: number | null;
         };
@@ -848,6 +866,8 @@ export interface components {
             family: string;
             /** Dtype */
             dtype: string;
+            /** Quantization */
+            quantization: string;
             /** Device */
             device: string;
             /** Parameters */
@@ -888,29 +908,203 @@ export interface components {
             points: components["schemas"]["PointState"][];
             /** Parts */
             parts: components["schemas"]["PartCount"][];
-            /** Layer Weights */
-            layer_weights: components["schemas"]["LayerWeights"][];
+            /** Layer Facts */
+            layer_facts: components["schemas"]["LayerFacts"][];
+            diagram: components["schemas"]["Diagram"];
+            /** Equations */
+            equations: components["schemas"]["Equation"][];
+            tokenizer: components["schemas"]["TokenizerFacts"];
+            /** @description How far the tapped model is from the plain one; null where it was not measured. */
+            parity: components["schemas"]["Parity"] | null;
             /**
              * About
              * @description The model's own card in Markdown where it ships one, else empty.
              */
             about: string;
         };
-        /** LayerWeights */
-        LayerWeights: {
-            /** Layer */
-            layer: number;
+        /** BlockDiagram */
+        BlockDiagram: {
+            /** Title */
+            title: string;
+            /** Layers */
+            layers: number[];
+            /**
+             * Order
+             * @description How attention and MLP follow each other, and where their norms stand.
+             */
+            order: string;
+            /** Nodes */
+            nodes: components["schemas"]["DiagramNode"][];
+            /** Edges */
+            edges: components["schemas"]["DiagramEdge"][];
+            /**
+             * Absent
+             * @description Points that no box of this block could have.
+             */
+            absent: components["schemas"]["DiagramPoint"][];
+        };
+        /** ChatTemplate */
+        ChatTemplate: {
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+        };
+        /** Diagram */
+        Diagram: {
+            /** Before */
+            before: components["schemas"]["DiagramNode"][];
+            /** Stack */
+            stack: components["schemas"]["DiagramRun"][];
+            /**
+             * Blocks
+             * @description One for each distinct kind of block.
+             */
+            blocks: components["schemas"]["BlockDiagram"][];
+            /** After */
+            after: components["schemas"]["DiagramNode"][];
+        };
+        /** DiagramEdge */
+        DiagramEdge: {
+            /** Source */
+            source: string;
+            /** Target */
+            target: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "flow" | "residual" | "choice";
+        };
+        /** DiagramNode */
+        DiagramNode: {
+            /** Id */
+            id: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "stream" | "norm" | "linear" | "attention" | "activation" | "sum" | "mixer" | "router" | "experts" | "other";
+            /**
+             * Lane
+             * @enum {string}
+             */
+            lane: "stream" | "attention" | "mlp";
+            /** Title */
+            title: string;
+            /**
+             * Path
+             * @description The module's dotted path in the first layer of its kind; empty for what is no module, such as a sum.
+             */
+            path: string;
+            /** Module */
+            module: string;
+            /** Shape */
+            shape: string;
             /** Parameters */
             parameters: number;
-            /** Mlp In Norm */
-            mlp_in_norm: number | null;
-            /** Mlp Out Norm */
-            mlp_out_norm: number | null;
+            /** Note */
+            note: string;
             /**
-             * Attn Out Norm
-             * @description Frobenius norms of the projections into and out of the MLP and out of attention.
+             * Inside
+             * @description What the box holds that is not drawn on its own.
              */
-            attn_out_norm: number | null;
+            inside: string[];
+            /** Points */
+            points: components["schemas"]["DiagramPoint"][];
+        };
+        /** DiagramPoint */
+        DiagramPoint: {
+            /** Point */
+            point: string;
+            /**
+             * Refused
+             * @description Why it is not served there; null where it is.
+             */
+            refused: string | null;
+        };
+        /** DiagramRun */
+        DiagramRun: {
+            /**
+             * Kinds
+             * @description Places in the list of blocks, in the order in which they follow each other.
+             */
+            kinds: number[];
+            /** Times */
+            times: number;
+        };
+        /** Equation */
+        Equation: {
+            /** Part */
+            part: string;
+            /** Title */
+            title: string;
+            /**
+             * Latex
+             * @description Empty where nothing could be established; the note then says why.
+             */
+            latex: string;
+            /** Words */
+            words: string;
+            /**
+             * Layers
+             * @description Layers that it holds in; null where it belongs to no layer.
+             */
+            layers: number[] | null;
+            /**
+             * Checked
+             * @description What the formula was compared with, and how far it is off.
+             */
+            checked: string;
+            /** Note */
+            note: string;
+        };
+        /** LayerFacts */
+        LayerFacts: {
+            /** Layer */
+            layer: number;
+            /**
+             * Kind
+             * @description What the block is in a word or two: 'attention + MLP'.
+             */
+            kind: string;
+            /** Parameters */
+            parameters: number;
+        };
+        /** Parity */
+        Parity: {
+            /** Holds */
+            holds: boolean;
+            /** Tokens */
+            tokens: number;
+            /** Largest Absolute */
+            largest_absolute: number;
+            /** Largest Relative */
+            largest_relative: number;
+            /** Rows */
+            rows: components["schemas"]["ParityRow"][];
+            /** Note */
+            note: string;
+        };
+        /** ParityRow */
+        ParityRow: {
+            /** Point */
+            point: string;
+            /** Compared With */
+            compared_with: string;
+            /** Layers */
+            layers: number;
+            /** Largest Absolute */
+            largest_absolute: number;
+            /** Largest Relative */
+            largest_relative: number;
+            /**
+             * Bound
+             * @description The largest absolute difference that is allowed.
+             */
+            bound: number;
+            /** Holds */
+            holds: boolean;
         };
         /** PartCount */
         PartCount: {
@@ -937,6 +1131,161 @@ export interface components {
              * @description Why the model lacks it.
              */
             refused: string | null;
+        };
+        /** SpecialToken */
+        SpecialToken: {
+            /** Id */
+            id: number;
+            /** Text */
+            text: string;
+            /** Roles */
+            roles: string[];
+        };
+        /** TokenOut */
+        TokenOut: {
+            /** Id */
+            id: number;
+            /** Text */
+            text: string;
+            /** Special */
+            special: boolean;
+        };
+        /** TokenizerFacts */
+        TokenizerFacts: {
+            /** Name */
+            name: string;
+            /** Fast */
+            fast: boolean;
+            /** Vocabulary */
+            vocabulary: number;
+            /** Added */
+            added: number;
+            /** Rows */
+            rows: number;
+            /**
+             * Unused Rows
+             * @description Rows of the embedding that no token's id points at.
+             */
+            unused_rows: number;
+            /** Model */
+            model: string | null;
+            /** Normalizer */
+            normalizer: string | null;
+            /** Pre Tokenizer */
+            pre_tokenizer: string | null;
+            /** Byte Fallback */
+            byte_fallback: boolean | null;
+            /** Adds Bos */
+            adds_bos: boolean;
+            /** Adds Eos */
+            adds_eos: boolean;
+            /** Context Length */
+            context_length: number | null;
+            /** Special */
+            special: components["schemas"]["SpecialToken"][];
+            /** Sample */
+            sample: string;
+            /** Sample Tokens */
+            sample_tokens: components["schemas"]["TokenOut"][];
+            /** Chat Templates */
+            chat_templates: components["schemas"]["ChatTemplate"][];
+        };
+        /** WeightsRequest */
+        WeightsRequest: {
+            /** Model Id */
+            model_id?: string | null;
+        };
+        /** WeightReport */
+        WeightReport: {
+            /** Format */
+            format: number;
+            /** Model Key */
+            model_key: string;
+            /**
+             * Cosine
+             * @description From which cosine on two neurons count as duplicates.
+             */
+            cosine: number;
+            /**
+             * Rounding
+             * @description How far from zero, relative to the layer's median norm, still counts as zero.
+             */
+            rounding: number;
+            /** Layers */
+            layers: components["schemas"]["LayerWeights"][];
+        };
+        /** DeadNeuron */
+        DeadNeuron: {
+            /** Neuron */
+            neuron: number;
+            /** Reason */
+            reason: string;
+        };
+        /** DuplicatePair */
+        DuplicatePair: {
+            /** First */
+            first: number;
+            /** Second */
+            second: number;
+            /** Cosine In */
+            cosine_in: number;
+            /** Cosine Out */
+            cosine_out: number;
+        };
+        /** LayerWeights */
+        LayerWeights: {
+            /** Layer */
+            layer: number;
+            /** Parts */
+            parts: components["schemas"]["PartWeights"][];
+            /** Neurons */
+            neurons: number;
+            /** Dead */
+            dead: components["schemas"]["DeadNeuron"][];
+            /** Dead Count */
+            dead_count: number;
+            /** Duplicates */
+            duplicates: components["schemas"]["DuplicatePair"][];
+            /** Duplicate Count */
+            duplicate_count: number;
+            /**
+             * Note
+             * @description Why the layer's neurons could not be looked at, where they could not.
+             */
+            note: string;
+        };
+        /** PartWeights */
+        PartWeights: {
+            /** Part */
+            part: string;
+            /** Rows */
+            rows: number;
+            /** Columns */
+            columns: number;
+            /** Mean */
+            mean: number;
+            /** Std */
+            std: number;
+            /** Minimum */
+            minimum: number;
+            /** Maximum */
+            maximum: number;
+            /** Norm */
+            norm: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /**
+             * Counts
+             * @description Weights per bin, from low to high.
+             */
+            counts: number[];
+            /**
+             * Beyond
+             * @description Weights further out than the histogram reaches.
+             */
+            beyond: number;
         };
         /** PrecisionList */
         PrecisionList: {
@@ -1193,15 +1542,6 @@ export interface components {
             text: string;
             /** Logprob */
             logprob: number;
-        };
-        /** TokenOut */
-        TokenOut: {
-            /** Id */
-            id: number;
-            /** Text */
-            text: string;
-            /** Special */
-            special: boolean;
         };
         /** CaptureRequest */
         CaptureRequest: {
@@ -1996,6 +2336,102 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelCard"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_weights: {
+        parameters: {
+            query?: {
+                model_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WeightReport"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    measure_weights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WeightsRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Unprocessable Entity */

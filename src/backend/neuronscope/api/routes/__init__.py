@@ -12,9 +12,10 @@ from neuronscope.api.routes import (
     jobs,
     models,
     neurons,
+    precisions,
     system,
     tokens,
     traces,
 )
 
-ALL = (health, system, models, cards, captures, traces, corpora, indexes, neurons, tokens, analyses, jobs)
+ALL = (health, system, models, cards, precisions, captures, traces, corpora, indexes, neurons, tokens, analyses, jobs)
