@@ -22,7 +22,7 @@ def index(server: Any) -> dict[str, Any]:
     assert answer.status_code == 202
     job = server.wait(answer.json())
     assert job["state"] == "done", job
-    assert job["progress"] == {"done": 4.0, "total": 4.0, "unit": "documents"}
+    assert job["progress"] == {"done": 4.0, "total": 4.0, "unit": "documents", "phase": ""}
     listed = server.client.get("/api/indexes").json()["indexes"]
     return next(entry for entry in listed if entry["index_id"] == job["result"]["index_id"])
 

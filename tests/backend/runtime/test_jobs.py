@@ -49,7 +49,7 @@ def test_a_job_goes_from_queued_to_done_with_progress(jobs: Jobs) -> None:
     wait(lambda: jobs.get(job.job_id).done == 3)
     seen = jobs.get(job.job_id).to_dict()
     assert seen["state"] == "running"
-    assert seen["progress"] == {"done": 3, "total": 10, "unit": "documents"}
+    assert seen["progress"] == {"done": 3, "total": 10, "unit": "documents", "phase": ""}
     assert seen["finished_at"] is None
     go.set()
     seen = ended(jobs, job).to_dict()

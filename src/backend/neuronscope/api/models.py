@@ -122,8 +122,8 @@ def start_load(services: Services, body: LoadRequest) -> JobOut:
     engine.check(body.model_id, **options)
 
     def work(handle: JobHandle) -> dict[str, object]:
-        def progress(done: int, total: int | None, _phase: str) -> None:
-            handle.progress(done, total, "bytes")
+        def progress(done: int, total: int | None, phase: str) -> None:
+            handle.progress(done, total, "bytes", phase)
 
         engine.load(body.model_id, progress=progress, check=handle.check, **options)
         return model_card(services, body.model_id).model_dump(mode="json")

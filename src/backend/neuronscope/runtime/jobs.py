@@ -43,6 +43,7 @@ class Job:
     done: float = 0
     total: float | None = None
     unit: str = ""
+    phase: str = ""
     created_at: str = field(default_factory=lambda: _now())
     finished_at: str | None = None
     result: dict[str, Any] | None = None
@@ -51,7 +52,7 @@ class Job:
     def to_dict(self) -> dict[str, Any]:
         """The job as CONTRACTS has it, with ``progress`` as one object."""
         plain = asdict(self)
-        plain["progress"] = {name: plain.pop(name) for name in ("done", "total", "unit")}
+        plain["progress"] = {name: plain.pop(name) for name in ("done", "total", "unit", "phase")}
         return plain
 
 
@@ -72,9 +73,9 @@ class JobHandle:
         if self.cancelled:
             raise Cancelled(f"'{self._job.title}' was cancelled.")
 
-    def progress(self, done: float, total: float | None, unit: str) -> None:
-        """Say how far the work is, in units of its own."""
-        self._job.done, self._job.total, self._job.unit = done, total, unit
+    def progress(self, done: float, total: float | None, unit: str, phase: str = "") -> None:
+        """Say how far the work is, in units of its own; ``phase`` where it counts anew in each of several parts."""
+        self._job.done, self._job.total, self._job.unit, self._job.phase = done, total, unit, phase
 
     def cancel(self) -> None:
         """Ask the work to stop."""

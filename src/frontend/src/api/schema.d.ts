@@ -805,6 +805,11 @@ export interface components {
             total: number | null;
             /** Unit */
             unit: string;
+            /**
+             * Phase
+             * @description Of a load: 'fetch' or 'load'; empty for work of one part.
+             */
+            phase: string;
         };
         /** LoadRequest */
         LoadRequest: {

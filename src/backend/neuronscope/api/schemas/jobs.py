@@ -13,6 +13,8 @@ class Progress(Answer):
     done: float
     total: float | None
     unit: str
+    phase: str
+    """Of a load: 'fetch' or 'load'; empty for work of one part."""
 
 
 class JobOut(Answer):
