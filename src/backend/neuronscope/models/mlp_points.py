@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch.nn import functional
 
 from neuronscope.models.naming import ModuleNames
 from neuronscope.models.probe import Recording, agrees, same
-from neuronscope.models.sites import BlockSites, Take, whole
+from neuronscope.models.sites import BlockSites, Take
 from neuronscope.models.structure import MLP_OUT_NAMES, Block, is_norm, linear_sizes, linears, ordered_by_name, part_of
 
 POINTS = "mlp_pre mlp_gate mlp_up mlp_act mlp_out mlp_add"
@@ -43,19 +44,19 @@ def find_mlp(found: BlockSites, block: Block, seen: Recording, width: int, names
     outs = [named] if named is not None else ordered_by_name(free, MLP_OUT_NAMES)
     outs = [m for m in outs if (linear_sizes(m) or (0, 0))[1] == width and m in seen.inputs]
     ins = [m for _, m in free]
-    proved = [m for m in outs if _made_of(found, block, seen, m, [i for i in ins if i is not m], names)]
+    origins = {m: made for m in outs if (made := _origin(block, seen, m, [i for i in ins if i is not m], names))}
+    proved = [m for m in origins if not _within_norm(block, m)] or list(origins)
     returned = [m for m in outs if _returned(block, m, seen)]
     if not proved and not returned:
         found.refuse(POINTS, _reason(block, outs))
         return
-    proved = [m for m in proved if not _within_norm(block, m)] or proved
     if len(proved) > 1:
-        for point in ("mlp_pre", "mlp_gate", "mlp_up"):
-            found.places.pop(point, None)
         found.refuse(POINTS, f"this layer has {len(proved)} MLPs, so that none of these tensors has one value")
         return
     out = (proved or returned)[0]
     block.mlp_out = out
+    if out in origins:
+        _keep(found, block, origins[out])
     first = block.mlp_in or block.gate or block.gate_up
     part = part_of(block.module, out)
     holds_first = part is not None and (first is None or any(m is first for m in part.modules()))
@@ -87,10 +88,34 @@ def _returned(block: Block, out: nn.Module, seen: Recording) -> bool:
     return part is not None and part is not out and same(seen.outputs.get(part), seen.outputs[out])
 
 
-def _made_of(
-    found: BlockSites, block: Block, seen: Recording, out: nn.Module, ins: list[nn.Module], names: ModuleNames
-) -> bool:
-    """Find what the neurons follow from: one projection, a gate and an up projection, or one that holds both."""
+@dataclass(frozen=True)
+class Origin:
+    """What neurons were made of: one projection, a gate and an up projection, or one that holds both in two halves."""
+
+    first: nn.Module
+    up: nn.Module | None = None
+    halves: tuple[Take, Take] | None = None
+    activation: nn.Module | None = None
+
+
+def _keep(found: BlockSites, block: Block, origin: Origin) -> None:
+    block.activation = origin.activation
+    if origin.halves is not None:
+        block.gate_up = origin.first
+        found.put("mlp_gate", origin.first, "output", origin.halves[0])
+        found.put("mlp_up", origin.first, "output", origin.halves[1])
+    elif origin.up is not None:
+        block.gate, block.up = origin.first, origin.up
+        found.put("mlp_gate", origin.first, "output")
+        found.put("mlp_up", origin.up, "output")
+    else:
+        block.mlp_in = origin.first
+        found.put("mlp_pre", origin.first, "output")
+
+
+def _origin(
+    block: Block, seen: Recording, out: nn.Module, ins: list[nn.Module], names: ModuleNames
+) -> Origin | None:
     neurons = seen.inputs[out]
     count = neurons.shape[-1]
     by_hand = {key: names.inside(block.module, key) for key in ("mlp_in", "gate", "up", "gate_up")}
@@ -102,27 +127,19 @@ def _made_of(
     for module in single:
         for activated, how in _activations(seen.outputs[module], block, seen, plain=False):
             if any(agrees(activated, w) for w in wanted):
-                block.mlp_in, block.activation = module, how
-                found.put("mlp_pre", module, "output")
-                return True
+                return Origin(module, activation=how)
     for gate in single:
         for activated, how in _activations(seen.outputs[gate], block, seen):
             for up in single:
                 if up is not gate and any(_product(activated, seen.outputs[up], w) for w in wanted):
-                    block.gate, block.up, block.activation = gate, up, how
-                    found.put("mlp_gate", gate, "output")
-                    found.put("mlp_up", up, "output")
-                    return True
+                    return Origin(gate, up, activation=how)
     for module in double:
         for gate_take, up_take in _halves():
             up_half = up_take(seen.outputs[module])
             for activated, how in _activations(gate_take(seen.outputs[module]), block, seen):
                 if any(_product(activated, up_half, w) for w in wanted):
-                    block.gate_up, block.activation = module, how
-                    found.put("mlp_gate", module, "output", gate_take)
-                    found.put("mlp_up", module, "output", up_take)
-                    return True
-    return False
+                    return Origin(module, halves=(gate_take, up_take), activation=how)
+    return None
 
 
 def _product(activated: Tensor, up: Tensor, neurons: Tensor) -> bool:
@@ -158,6 +175,3 @@ def _half(which: int) -> Take:
 
 def _stride(which: int) -> Take:
     return lambda t: t[..., which::2]
-
-
-__all__ = ["find_mlp", "whole"]

@@ -42,6 +42,8 @@ class Recording:
     events: list[Event] = field(default_factory=list)
     """Softmaxes, products and the like, in order, each with the module in which it was computed."""
     failure: str = ""
+    modules: set[nn.Module] = field(default_factory=set)
+    """All that were watched."""
 
 
 def hidden_of(args: tuple[object, ...], kwargs: dict[str, object]) -> Tensor | None:
@@ -79,11 +81,17 @@ def record(model: PreTrainedModel, modules: Iterable[nn.Module] | None = None, b
 
     A pass that fails (a model that wants more than token ids) leaves its message in ``failure``.
     """
-    seen = Recording()
+    seen = _record(model, modules, batch)
+    # A model may exchange parts of itself in its first pass (BigBird, for short texts): then the second one counts.
+    return seen if modules is not None or seen.modules == set(model.modules()) else _record(model, modules, batch)
+
+
+def _record(model: PreTrainedModel, modules: Iterable[nn.Module] | None, batch: int) -> Recording:
     running: list[nn.Module] = []
     vocabulary = vocabulary_size(model)
     ids = ((torch.arange(batch * PROBE_LENGTH, device=model.device) * 7919 + 11) % vocabulary).view(batch, -1)
     watched = list(model.modules() if modules is None else dict.fromkeys(modules))
+    seen = Recording(modules=set(watched))
     watcher = Watcher(running, seen.events.append)
     try:
         with _hooked(watched, seen, running, batch), observe_attention(model, seen.attention.__setitem__), watcher:
