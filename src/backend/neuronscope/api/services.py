@@ -23,7 +23,7 @@ class Services:
     def __init__(self, settings: Settings, workspace: Workspace) -> None:
         self.settings = settings
         self.workspace = workspace
-        self.engine = Engine(Sources(settings.model_dirs))
+        self.engine = Engine(Sources(settings.model_dirs, dict(settings.trusted)))
         self.shelf = Shelf(workspace, self.engine)
         self.jobs = Jobs(workspace.jobs)
         self.isolated = Isolated()
@@ -48,9 +48,6 @@ class Services:
     def warm(self) -> None:
         """Import what runs models and load the bundled one, so that a first capture need not wait for either."""
         import_model_stack()
-        from transformers.utils import logging as model_logging
-
-        model_logging.disable_progress_bar()
         self._imported.set()
         try:
             self.engine.load(None)

@@ -36,7 +36,9 @@ class Settings:
     token: str | None = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     """What a client must show; None switches the check off, on loopback only."""
     model_dirs: tuple[Path, ...] = ()
-    """Folders whose models are listed as ``local/<name>``."""
+    """Folders whose models, and whose GGUF files, are listed as ``local/<name>``."""
+    trusted: tuple[tuple[str, str], ...] = ()
+    """Repositories of the hub, each with its full commit, whose own Python code may run."""
     dev_origin: str | None = None
     """One more origin that may call, for work on the page: ``http://localhost:3000``."""
     web: Path = field(default_factory=lambda: Path(neuronscope.__file__).parent / "web")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import click
 
 from neuronscope.cli.common import (
-    device_option,
-    dtype_option,
     json_option,
     layers_option,
     load,
@@ -20,6 +19,7 @@ from neuronscope.cli.common import (
     show,
     spinner,
 )
+from neuronscope.cli.options import loading_options
 from neuronscope.core.errors import Conflict
 
 
@@ -33,8 +33,7 @@ from neuronscope.core.errors import Conflict
 @click.option(
     "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Trace file to write [default: the workspace]."
 )
-@dtype_option
-@device_option
+@loading_options
 @json_option
 def command(
     prompt: str,
@@ -42,15 +41,14 @@ def command(
     points: tuple[str, ...],
     layers: tuple[int, ...] | None,
     out: Path | None,
-    dtype: str | None,
-    device: str | None,
+    loading: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Run PROMPT (- reads standard input) and keep what the taps saw in a trace."""
     text = read_prompt(prompt)
     if out is not None and out.exists():
         raise Conflict(f"{out} exists already.", "Choose another name with --out.")
-    scope = load(model, dtype, device)
+    scope = load(model, **loading)
     with spinner("Running the prompt"), scope.capture(text, points or None, layers) as trace:
         path, top = trace.path, trace.step(0).top
         found = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,7 @@ from neuronscope.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from neuronscope.corpus.index import Index
-    from neuronscope.models.sources import ModelSource
+    from neuronscope.models.sources import ModelSource, Sources
     from neuronscope.runtime.engine import Engine
     from neuronscope.runtime.scope import Scope
     from neuronscope.runtime.workspace import Workspace
@@ -25,12 +25,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 model_option = click.option(
-    "-m", "--model", "model", default=None, help="Model id or folder [default: the bundled model]."
+    "-m", "--model", "model", default=None, help="Model id, folder or GGUF file [default: the bundled model]."
 )
 dtype_option = click.option(
     "--dtype", type=click.Choice(["float32", "float16", "bfloat16"]), help="Precision [default: float32 on a CPU]."
 )
-device_option = click.option("--device", help="cpu, cuda, cuda:1 or mps [default: the best there is].")
+device_option = click.option(
+    "--device", help="cpu, mps, cuda, cuda:1, or auto for all cards together [default: the best there is]."
+)
 
 
 class Numbers(click.ParamType[tuple[int, ...]]):
@@ -63,27 +65,44 @@ def workspace() -> Workspace:
 
 def engine() -> Engine:
     """Models by id, and on the command line by path as well."""
-    from neuronscope.models.sources import Sources, folder_source
     from neuronscope.runtime.engine import Engine
+
+    return Engine(sources())
+
+
+def sources(model_dirs: tuple[Path, ...] = (), trusted: Mapping[str, str] | None = None) -> Sources:
+    """The models of this machine, those of a path among them."""
+    from neuronscope.models.sources import Sources, folder_source, is_model_path
 
     class WithPaths(Sources):
         def find(self, model_id: str) -> ModelSource:
-            folder = Path(model_id).expanduser()
-            return folder_source(folder) if folder.is_dir() else super().find(model_id)
+            path = Path(model_id).expanduser()
+            return folder_source(path) if is_model_path(path) else super().find(model_id)
 
-    return Engine(WithPaths())
+    return WithPaths(model_dirs, trusted)
 
 
-def load(model: str | None, dtype: str | None = None, device: str | None = None) -> Scope:
-    """Load a model by id or folder, saying so on a terminal."""
-    with spinner(f"Loading {model or 'the bundled model'}"):
-        from transformers.utils import logging as model_logging
+def load(
+    model: str | None,
+    dtype: str | None = None,
+    device: str | None = None,
+    *,
+    trusted: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Scope:
+    """Load a model by id or path, with a bar of bytes on a terminal. Options as in :func:`neuronscope.load`.
 
+    ``trusted`` are repositories and commits whose own code may run.
+    """
+    name = model or "the bundled model"
+    with spinner(f"Opening {name}"):
         from neuronscope.models.sources import BUNDLED_ID
-        from neuronscope.runtime import scope
+        from neuronscope.runtime.opening import open_model
+        from neuronscope.runtime.scope import Scope
 
-        model_logging.disable_progress_bar()
-        return scope.load(model or BUNDLED_ID, dtype=dtype, device=device)
+        source = sources(trusted=trusted).find(model or BUNDLED_ID)
+    with byte_progress() as tell:
+        return Scope(open_model(source, dtype=dtype, device=device, progress=tell, **options))
 
 
 def choose_index(model: str | None, index_id: str | None) -> Index:
@@ -186,6 +205,22 @@ def spinner(text: str) -> Iterator[None]:
 
     with Console(stderr=True).status(f"{text} …"):
         yield
+
+
+@contextmanager
+def byte_progress() -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar of bytes on a terminal, first for what is fetched and then for what is read; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total, _phase: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    says = {"fetch": "Fetching", "load": "Reading weights"}
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Opening", total=None)
+        yield lambda done, total, phase: bar.update(task, description=says[phase], completed=done, total=total)
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from neuronscope.cli.common import (
-    device_option,
-    dtype_option,
     engine,
     json_option,
     layers_option,
@@ -18,6 +18,7 @@ from neuronscope.cli.common import (
     size,
     workspace,
 )
+from neuronscope.cli.options import loading_options
 
 
 @click.group()
@@ -34,8 +35,7 @@ def command() -> None:
 @layers_option
 @click.option("--documents", type=click.IntRange(1), help="Take only the first so many documents.")
 @click.option("--field", default="text", show_default=True, help="What holds the text in a line of JSON Lines.")
-@dtype_option
-@device_option
+@loading_options
 @json_option
 def build(
     corpus: str,
@@ -44,12 +44,11 @@ def build(
     layers: tuple[int, ...] | None,
     documents: int | None,
     field: str,
-    dtype: str | None,
-    device: str | None,
+    loading: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Index CORPUS: a text file (documents separated by blank lines), a JSON Lines file, or "bundled"."""
-    scope = load(model, dtype, device)
+    scope = load(model, **loading)
     from neuronscope.runtime.indexing import find_or_build
 
     with progress("Indexing", "documents") as report:

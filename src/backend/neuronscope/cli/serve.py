@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
+
+from neuronscope.cli.options import model_dir_option, remote_code_option
 
 
 @click.command()
@@ -14,13 +17,8 @@ import click
 @click.option("--port", type=click.IntRange(1, 65535), help="Port [default: 5000, or the next free one].")
 @click.option("--no-browser", is_flag=True, help="Do not open the page.")
 @click.option("--no-token", is_flag=True, help="Ask clients for no token; on this machine only.")
-@click.option(
-    "--model-dir",
-    "model_dirs",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="List the models of this folder as local/<name>. May be repeated.",
-)
+@model_dir_option
+@remote_code_option
 @click.option("--dev-origin", hidden=True, help="One more origin that may call: for work on the page.")
 def command(
     host: str,
@@ -28,6 +26,7 @@ def command(
     no_browser: bool,
     no_token: bool,
     model_dirs: tuple[Path, ...],
+    trusted: tuple[tuple[str, str], ...],
     dev_origin: str | None,
 ) -> None:
     """Start the server and open the page."""
@@ -35,9 +34,14 @@ def command(
     from neuronscope.api.settings import Settings
     from neuronscope.runtime.workspace import Workspace
 
-    settings = Settings(host=host, model_dirs=tuple(folder.resolve() for folder in model_dirs), dev_origin=dev_origin)
+    settings = Settings(
+        host=host,
+        model_dirs=tuple(folder.resolve() for folder in model_dirs),
+        trusted=trusted,
+        dev_origin=dev_origin,
+    )
     if no_token:
-        settings = Settings(host=host, model_dirs=settings.model_dirs, dev_origin=dev_origin, token=None)
+        settings = replace(settings, token=None)
     serve(settings, Workspace.default(), port=port, open_browser=not no_browser, say=click.echo)
     # Everything is tidied up. A thread still inside torch would abort the process as the interpreter takes itself down.
     sys.stdout.flush()

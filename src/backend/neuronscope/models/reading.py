@@ -10,7 +10,12 @@ from typing import Any
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as model_logging
 
+from neuronscope.models.memory import return_pages
 from neuronscope.models.turns import TURNS, one_load
+
+SWEEP = 64 << 20
+"""Bytes read between two sweeps: converting a tensor leaves a hole in the heap that the next one may not fill, and
+without sweeps loading in 4 bits holds as much again as the whole model in full precision."""
 
 Progress = Callable[[int, int | None, str], None]
 """Takes bytes done, bytes in all (None while unknown) and the phase: ``fetch`` or ``load``."""
@@ -67,13 +72,16 @@ def _watched(
     items: Iterable[Any], stored: Mapping[str, int], progress: Progress, check: Callable[[], None]
 ) -> Iterator[Any]:
     total = sum(stored.values())
-    done = 0
+    done = kept = 0
     progress(done, total, "load")
     for item in items:
         check()
         yield item
         done += sum(stored.get(name, 0) for name in _sources(item))
         progress(done, total, "load")
+        if done - kept >= SWEEP:
+            kept = done
+            return_pages()
     check()
     progress(total, total, "load")
 

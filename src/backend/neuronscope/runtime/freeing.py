@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from neuronscope.core.errors import InsufficientMemory
+from neuronscope.models.memory import return_pages
 
 
 def release_memory() -> None:
@@ -18,10 +17,7 @@ def release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    # The C library keeps freed pages for later; only Linux's can be asked to return them.
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
+    return_pages()
 
 
 @contextmanager
