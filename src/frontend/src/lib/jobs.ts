@@ -17,15 +17,17 @@ export function fraction(job: Pick<Job, "progress" | "state">): number | null {
   return total ? Math.max(0, Math.min(1, done / total)) : null;
 }
 
+const PHASES: Record<string, string> = { fetch: "fetching ", load: "reading weights, " };
+
 export function progressText(job: Pick<Job, "progress" | "state">): string {
   if (job.state === "queued") return "waiting for its turn";
-  const { done, total, unit } = job.progress;
-  if (unit === "bytes")
-    return total
-      ? `${formatBytes(done)} of ${formatBytes(total)}`
-      : done > 0
-        ? formatBytes(done)
-        : "getting ready";
+  const { done, total, unit, phase } = job.progress;
+  if (unit === "bytes") {
+    if (total && done >= total && phase === "load") return "checking it against Hugging Face";
+    const words = PHASES[phase] ?? "";
+    if (total) return `${words}${formatBytes(done)} of ${formatBytes(total)}`;
+    return done > 0 ? `${words}${formatBytes(done)}` : "getting ready";
+  }
   const show = (value: number) => Math.round(value).toLocaleString("en-US");
   if (total) return `${show(done)} of ${show(total)} ${unit}`.trim();
   return done > 0 ? `${show(done)} ${unit}`.trim() : "working";

@@ -7,12 +7,12 @@ import type {
   IndexEntry,
   Job,
   Layers,
-  ModelCard,
   ModelEntry,
   NeuronTop,
   System,
   TraceDetail,
 } from "@/api/types";
+import { card } from "./card";
 
 export const TRACE_ID = "t_00000000000000000000000001";
 export const INDEX_ID = "x_00000000000000000000000001";
@@ -149,7 +149,7 @@ export const job = (part: Partial<Job> = {}): Job => ({
   title: "Index of neuronscope/tiny over bundled",
   model_id: "neuronscope/tiny",
   state: "running",
-  progress: { done: 250, total: 1000, unit: "documents" },
+  progress: { done: 250, total: 1000, unit: "documents", phase: "" },
   created_at: "2026-01-01T00:00:00Z",
   finished_at: null,
   result: null,
@@ -191,46 +191,6 @@ export const analyses: AnalysisEntry[] = [
   },
 ];
 
-export const card: ModelCard = {
-  model_id: "neuronscope/tiny",
-  model_key: "k",
-  source: "bundled",
-  revision: null,
-  architecture: "LlamaForCausalLM",
-  family: "llama",
-  dtype: "float32",
-  device: "cpu",
-  parameters: 1000,
-  weight_bytes: 4000,
-  layers: 2,
-  d_model: 4,
-  d_mlp: 8,
-  heads: 2,
-  kv_heads: 2,
-  head_dim: 2,
-  vocabulary: 100,
-  context_length: 512,
-  activation: "silu",
-  norm: "RMSNorm",
-  position_scheme: "rotary",
-  tied_embeddings: true,
-  parallel_blocks: false,
-  attention_implementation: "sdpa",
-  has_chat_template: true,
-  points: [
-    { point: "mlp_act", axes: ["p", "m"], doc: "the neurons", layers: [0, 1], refused: null },
-    {
-      point: "router",
-      axes: ["p", "x"],
-      doc: "expert probabilities",
-      layers: [],
-      refused: "it has no experts",
-    },
-  ],
-  parts: [{ part: "mlp", parameters: 600 }],
-  layer_weights: [{ layer: 0, parameters: 300, mlp_in_norm: 1, mlp_out_norm: 2, attn_out_norm: null }],
-  about: "# Tiny\n\nMade **here**.",
-};
 
 export const estimate = (part: Partial<Estimate> = {}): Estimate => ({
   model_id: "local/other",

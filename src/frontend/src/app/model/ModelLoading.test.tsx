@@ -46,9 +46,14 @@ describe("a model that is not in memory", () => {
   });
 
   it("shows how far its bytes are while it loads, also in place of a loaded one", async () => {
-    withJob(load({ model_id: "neuronscope/tiny", progress: { done: 1e9, total: 4e9, unit: "bytes" } }));
+    withJob(
+      load({
+        model_id: "neuronscope/tiny",
+        progress: { done: 1e9, total: 4e9, unit: "bytes", phase: "load" },
+      }),
+    );
     renderAt("/", <ModelLoading />);
-    expect(await screen.findByText("1.0 GB of 4.0 GB")).toBeVisible();
+    expect(await screen.findByText("reading weights, 1.0 GB of 4.0 GB")).toBeVisible();
     expect(screen.getByRole("progressbar")).toHaveAttribute("aria-valuenow", "25");
   });
 });

@@ -27,7 +27,7 @@ beforeEach(() => {
 describe("a comparison of two precisions", () => {
   it("is asked for with the samples, and found at work after a reload", async () => {
     server.on("POST /api/precisions", { status: 202, body: job({ kind: "precision" }) });
-    renderAt("/", <PrecisionTab modelId="neuronscope/tiny" />);
+    renderAt("/", <PrecisionTab card={{ model_id: "neuronscope/tiny" }} />);
     expect(await screen.findByText("9 prompts")).toBeVisible();
     expect(await screen.findAllByRole("option", { name: "NF4 · 600 MB" })).toHaveLength(2);
     await expectAccessible(document.body);
@@ -48,7 +48,7 @@ describe("a comparison of two precisions", () => {
 
   it("is refused here where it makes no sense, and by the server with its reason", async () => {
     server.on("POST /api/precisions", failure(409, "insufficient_memory", "It needs 9 GB."));
-    renderAt("/", <PrecisionTab modelId="neuronscope/tiny" />);
+    renderAt("/", <PrecisionTab card={{ model_id: "neuronscope/tiny" }} />);
     await userEvent.selectOptions(await screen.findByLabelText("Precision B"), "float32");
     expect(screen.getByText("Choose two precisions that differ.")).toBeVisible();
     expect(screen.getByRole("button", { name: "Compare" })).toBeDisabled();
@@ -62,7 +62,7 @@ describe("a comparison of two precisions", () => {
 
   it("shows its words, its layers from the worst, and a table that the server sorts", async () => {
     server.on("GET /api/precisions", { body: { comparisons: [entry] } });
-    renderAt("/?trace=t_1", <PrecisionTab modelId="neuronscope/tiny" />);
+    renderAt("/?trace=t_1", <PrecisionTab card={{ model_id: "neuronscope/tiny" }} />);
     expect(await screen.findByText(/Layer 1 changes most/)).toBeVisible();
     const link = await screen.findByRole("link", { name: "mlp_act.0:1" });
     expect(link.getAttribute("href")).toBe("/neuron?model=neuronscope/tiny&unit=mlp_act.0:1&trace=t_1");
@@ -92,7 +92,7 @@ describe("a comparison of two precisions", () => {
   it("is deleted", async () => {
     server.on("GET /api/precisions", { body: { comparisons: [entry] } });
     server.on(`DELETE /api/precisions/${COMPARISON_ID}`, { body: { deleted: COMPARISON_ID } });
-    renderAt(`/?precision=${COMPARISON_ID}`, <PrecisionTab modelId="neuronscope/tiny" />);
+    renderAt(`/?precision=${COMPARISON_ID}`, <PrecisionTab card={{ model_id: "neuronscope/tiny" }} />);
     await screen.findByText(/Layer 1 changes most/);
     server.on("GET /api/precisions", { body: { comparisons: [] } });
     await userEvent.click(screen.getByRole("button", { name: "Delete this comparison" }));

@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { useJob, useJobs } from "@/api/queries/jobs";
 import { useComparisons, useDeleteComparison } from "@/api/queries/precision";
-import type { Job } from "@/api/types";
+import type { Job, ModelCard } from "@/api/types";
 import { JobProgress } from "@/components/JobProgress";
 import { formatAgo } from "@/lib/format";
 import { isActive, resultText } from "@/lib/jobs";
@@ -14,7 +14,8 @@ import { PrecisionForm } from "./PrecisionForm";
 import { PrecisionResult } from "./PrecisionResult";
 
 /** What another precision does to every neuron of the model. A comparison at work is found again after a reload. */
-export default function PrecisionTab({ modelId }: { modelId: string }) {
+export default function PrecisionTab({ card }: { card: Pick<ModelCard, "model_id"> }) {
+  const modelId = card.model_id;
   const params = useParams();
   const patch = usePatch();
   const queries = useQueryClient();
