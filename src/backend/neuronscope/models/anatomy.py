@@ -17,7 +17,7 @@ from neuronscope.models.blocks import Setting, inspect_block
 from neuronscope.models.kinds import layer_kind
 from neuronscope.models.layouts import distinct_heads
 from neuronscope.models.naming import ModuleNames
-from neuronscope.models.probe import PROBE_BATCH, record
+from neuronscope.models.probe import PROBE_BATCH, record, record_step
 from neuronscope.models.sites import BlockSites, whole
 from neuronscope.models.stack import find_blocks, find_final_norm, refuse_encoder_decoder
 from neuronscope.models.structure import Block, neuron_count, text_config, vocabulary_size
@@ -109,7 +109,7 @@ def inspect_model(model: PreTrainedModel, names: ModuleNames | None = None) -> A
     calls = {**own_attention(seen.events, PROBE_BATCH), **seen.attention}
     calls = {module: call for module, call in calls.items() if is_attention(call)}
     width = int(seen.inputs[modules[0]].shape[-1])
-    setting = Setting(text_config(model), width, calls, names)
+    setting = Setting(text_config(model), width, calls, names, record_step(model, PROBE_BATCH))
     earlier: list[Call] = []
     results = [inspect_block(module, seen, setting, earlier) for module in modules]
     blocks = tuple(block for block, _ in results)

@@ -12,7 +12,7 @@ from neuronscope.models.expert_points import experts_of, find_experts
 from neuronscope.models.mlp_points import find_mlp
 from neuronscope.models.naming import ModuleNames
 from neuronscope.models.probe import PROBE_BATCH, PROBE_LENGTH, Recording
-from neuronscope.models.sites import BlockSites
+from neuronscope.models.sites import BlockSites, Place
 from neuronscope.models.stream import find_stream
 from neuronscope.models.structure import Block, is_norm, linear_sizes
 
@@ -25,6 +25,8 @@ class Setting:
     width: int
     calls: dict[nn.Module, Call]
     names: ModuleNames
+    step: Recording | None = None
+    """One token run over a cache of those before it, where the model can be run like that."""
 
 
 def inspect_block(module: nn.Module, seen: Recording, setting: Setting, earlier: list[Call]) -> tuple[Block, BlockSites]:
@@ -58,7 +60,7 @@ def inspect_block(module: nn.Module, seen: Recording, setting: Setting, earlier:
             found.withdraw(point, f"the stream runs as {copies} copies side by side in this family")
     if experts is not None and "mlp_add" not in found.places and "mlp_out" in found.places:
         found.withdraw("mlp_out", found.refused.get("mlp_add", "what the experts give could not be proved"))
-    _check(found, block, seen, setting.width)
+    _check(found, seen, setting)
     return block, found
 
 
@@ -74,8 +76,9 @@ def _other_mixer(block: Block, seen: Recording) -> nn.Module | None:
     return None
 
 
-def _check(found: BlockSites, block: Block, seen: Recording, width: int) -> None:
-    """Withdraw what has another shape than its point promises, or is made by a module that ran more than once."""
+def _check(found: BlockSites, seen: Recording, setting: Setting) -> None:
+    """Withdraw what has another shape than its point promises, in a pass over a text or over one more token, or is made
+    by a module that ran more than once."""
     for point, place in list(found.places.items()):
         often = seen.calls[place.module]
         if often > 1:
@@ -83,18 +86,31 @@ def _check(found: BlockSites, block: Block, seen: Recording, width: int) -> None
             continue
         if place.side == "attention":
             continue
-        tensor = _read(place.module, place.side, place.item, seen)
-        shape = tuple(place.take(tensor).shape) if tensor is not None else ()
+        shape = _shape(place, seen)
         axes = POINTS[point].axes
         fits = shape[:2] == (PROBE_BATCH, PROBE_LENGTH) and len(shape) == len(axes) + 1
-        if not fits or (axes[-1] == "d" and shape[-1] != width):
+        if not fits or (axes[-1] == "d" and shape[-1] != setting.width):
             found.withdraw(point, f"its tensor has the shape {list(shape[1:])} here, not one row a position")
+        elif setting.step is not None and _shape(place, setting.step) != (PROBE_BATCH, 1, *shape[2:]):
+            found.withdraw(
+                point,
+                "in generation its module works through all positions in the cache again, and has no row of its own for "
+                "the new one",
+            )
 
 
-def _read(module: nn.Module, side: str, item: int, seen: Recording) -> Tensor | None:
-    if side == "input":
-        return seen.inputs.get(module)
-    if module in seen.items:
-        items = seen.items[module]
-        return items[item] if item < len(items) else None
-    return seen.outputs.get(module)
+def _shape(place: Place, seen: Recording) -> tuple[int, ...]:
+    tensor = _read(place, seen)
+    try:
+        return tuple(place.take(tensor).shape) if tensor is not None else ()
+    except RuntimeError:  # a layout that does not divide this tensor
+        return ()
+
+
+def _read(place: Place, seen: Recording) -> Tensor | None:
+    if place.side == "input":
+        return seen.inputs.get(place.module)
+    if place.module in seen.items:
+        items = seen.items[place.module]
+        return items[place.item] if place.item < len(items) else None
+    return seen.outputs.get(place.module)

@@ -69,10 +69,8 @@ def with_batch(tensor: Tensor, batch: int, positions: int) -> Tensor:
     return tensor
 
 
-def _kept(value: object, batch: int) -> Tensor | None:
-    if not isinstance(value, Tensor):
-        return None
-    return with_batch(value.detach().clone(), batch, PROBE_LENGTH)
+def _kept(value: object, shape: tuple[int, int]) -> Tensor | None:
+    return with_batch(value.detach().clone(), *shape) if isinstance(value, Tensor) else None
 
 
 @torch.no_grad()
@@ -88,37 +86,62 @@ def record(model: PreTrainedModel, modules: Iterable[nn.Module] | None = None, b
 
 def _record(model: PreTrainedModel, modules: Iterable[nn.Module] | None, batch: int) -> Recording:
     running: list[nn.Module] = []
-    vocabulary = vocabulary_size(model)
-    ids = ((torch.arange(batch * PROBE_LENGTH, device=model.device) * 7919 + 11) % vocabulary).view(batch, -1)
+    ids = _ids(model, batch)
     watched = list(model.modules() if modules is None else dict.fromkeys(modules))
     seen = Recording(modules=set(watched))
     watcher = Watcher(running, seen.events.append)
     try:
-        with _hooked(watched, seen, running, batch), observe_attention(model, seen.attention.__setitem__), watcher:
+        with _hooked(watched, seen, running, (batch, PROBE_LENGTH)), observe_attention(model, seen.attention.__setitem__), watcher:
             model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
     except Exception as failed:  # whatever a foreign model raises is the answer to what is wrong with it
         seen.failure = f"{type(failed).__name__}: {failed}"
     return seen
 
 
+def _ids(model: PreTrainedModel, batch: int) -> Tensor:
+    numbers = torch.arange(batch * PROBE_LENGTH, device=model.device) * 7919 + 11
+    return (numbers % vocabulary_size(model)).view(batch, -1)
+
+
+@torch.no_grad()
+def record_step(model: PreTrainedModel, batch: int) -> Recording | None:
+    """The last of the probe's tokens run by itself over a cache of the others, as in generation.
+
+    ``None`` where the model keeps no cache, or none that it can be run on like this.
+    """
+    ids = _ids(model, batch)
+    seen = Recording()
+    try:
+        cache = model(input_ids=ids[:, :-1], attention_mask=torch.ones_like(ids[:, :-1]), use_cache=True).past_key_values
+        if cache is None:
+            return None
+        with _hooked(list(model.modules()), seen, [], (batch, 1)):
+            model(input_ids=ids[:, -1:], attention_mask=torch.ones_like(ids), past_key_values=cache, use_cache=True)
+    except Exception:  # a family without this way of running is read without it
+        return None
+    return seen
+
+
 @contextmanager
-def _hooked(modules: list[nn.Module], seen: Recording, running: list[nn.Module], batch: int) -> Iterator[None]:
+def _hooked(
+    modules: list[nn.Module], seen: Recording, running: list[nn.Module], shape: tuple[int, int]
+) -> Iterator[None]:
     handles = []
 
     def before(module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         running.append(module)
-        hidden = _kept(hidden_of(args, kwargs), batch)
+        hidden = _kept(hidden_of(args, kwargs), shape)
         if hidden is not None:
             seen.inputs[module] = hidden
 
     def after(module: nn.Module, _args: object, output: object) -> None:
         running.pop()
         seen.calls[module] += 1
-        hidden = _kept(output_of(output), batch)
+        hidden = _kept(output_of(output), shape)
         if hidden is not None:
             seen.outputs[module] = hidden
         if isinstance(output, tuple | list):
-            seen.items[module] = tuple(_kept(value, batch) for value in output)
+            seen.items[module] = tuple(_kept(value, shape) for value in output)
             if len(output) > 1 and isinstance(output[1], Tensor) and output[1].ndim == 4:
                 seen.attention_outputs[module] = output[1].detach().clone()
 
