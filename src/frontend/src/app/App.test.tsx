@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { forgetTry, noteTry, wasTried } from "@/lib/key";
@@ -11,7 +11,6 @@ import { JobsMenu } from "./JobsMenu";
 import { resultHref } from "./jobResult";
 import { addressWithKey, KeyPage } from "./KeyPage";
 import { MemoryMeters } from "./MemoryMeters";
-import { ModelCardModal } from "./model/ModelCardModal";
 import { ModelLoading } from "./model/ModelLoading";
 import { ModelSelect } from "./model/ModelSelect";
 import { Shell } from "./Shell";
@@ -203,17 +202,6 @@ it("says why the server refuses to load a model", async () => {
   );
   await userEvent.click(screen.getByRole("button", { name: "Dismiss" }));
   expect(screen.queryByRole("alert")).toBeNull();
-});
-
-it("shows the model's card, refusals with their reasons", async () => {
-  renderAt("/", <ModelCardModal modelId="neuronscope/tiny" opened onClose={vi.fn()} />);
-  const dialog = await screen.findByRole("dialog", { name: /Model statistics/ });
-  expect(await within(dialog).findByText("LlamaForCausalLM")).toBeVisible();
-  await userEvent.click(within(dialog).getByRole("tab", { name: "Hook points" }));
-  expect(within(dialog).getByText("no: it has no experts")).toBeVisible();
-  await userEvent.click(within(dialog).getByRole("tab", { name: "About" }));
-  expect(within(dialog).getByRole("heading", { name: "Tiny" })).toBeVisible();
-  await expectAccessible(document.body);
 });
 
 describe("jobs", () => {

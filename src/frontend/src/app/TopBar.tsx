@@ -1,5 +1,4 @@
 import { ActionIcon, Group, Tooltip, useMantineColorScheme } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
 import { IconHelp, IconInfoCircle, IconMoon, IconSettings, IconSun } from "@tabler/icons-react";
 import { Link } from "react-router";
 import { useModels } from "@/api/queries/models";
@@ -22,7 +21,6 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
   const loadedAs = models.data?.models.find((one) => one.model_id === modelId)?.loaded_as;
   const themeName = useThemeName();
   const { setColorScheme } = useMantineColorScheme();
-  const [cardOpen, card] = useDisclosure(false);
   const other = themeName === "dark" ? "light" : "dark";
   return (
     <div className={classes.bar}>
@@ -36,7 +34,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
       </Link>
       <Group gap={4} wrap="nowrap" ml="xs" style={{ flex: 1, minWidth: 0 }}>
         <ModelSelect />
-        {loadedAs && <ParityBadge loadedAs={loadedAs} onOpen={card.open} />}
+        {loadedAs && <ParityBadge loadedAs={loadedAs} onOpen={() => patch({ card: "truth" })} />}
         <Tooltip label="Load options">
           <ActionIcon
             variant="subtle"
@@ -47,8 +45,13 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
             <IconSettings size={18} />
           </ActionIcon>
         </Tooltip>
-        <Tooltip label="Model statistics">
-          <ActionIcon variant="subtle" color="gray" aria-label="Model statistics" onClick={card.open}>
+        <Tooltip label="Model card">
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label="Model card"
+            onClick={() => patch({ card: "overview" })}
+          >
             <IconInfoCircle size={18} />
           </ActionIcon>
         </Tooltip>
@@ -72,7 +75,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
           </ActionIcon>
         </Tooltip>
       </Group>
-      <ModelCardModal modelId={modelId} opened={cardOpen} onClose={card.close} />
+      <ModelCardModal modelId={modelId} />
       <LoadDialog />
     </div>
   );

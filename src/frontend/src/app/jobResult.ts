@@ -12,6 +12,7 @@ export function resultHref(job: Job, indexes: readonly IndexEntry[], search: str
     const unit = `mlp_act.${index.layers[0] ?? 0}:0`;
     return `/neuron${patchSearch("", { model: index.model_id, unit, index: index.index_id })}`;
   }
+  if (job.kind === "weights" && model) return `/${patchSearch("", { model, card: "weights" })}`;
   const scatter = {
     tab: "scatter",
     ...(index

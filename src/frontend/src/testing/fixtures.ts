@@ -191,7 +191,6 @@ export const analyses: AnalysisEntry[] = [
   },
 ];
 
-
 export const estimate = (part: Partial<Estimate> = {}): Estimate => ({
   model_id: "local/other",
   device: "cpu",
