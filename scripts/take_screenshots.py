@@ -49,7 +49,7 @@ def take(page: Page, program_: Program) -> None:
     expect(page.get_by_test_id("context").first).to_be_visible()
     settle(page)
     picture(page, "neuron-example")
-    page.get_by_label("Model statistics").click()
+    page.get_by_label("Model card").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     settle(page)
     picture(page, "model-stats1")
