@@ -39,6 +39,8 @@ class Start:
     tokens: tuple[Token, ...]
     points: tuple[str, ...]
     unavailable: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Of a generation: how tokens are chosen, when it stops, and the interventions in force from the first pass."""
     type: str = "start"
 
 
@@ -56,7 +58,23 @@ class Step:
     token: str | None = None
     logprob: float | None = None
     top: tuple[dict[str, Any], ...] = ()
+    dropped: dict[str, Any] | None = None
+    """What did not fit the budget: ``policy``, ``bytes`` before, ``limit``, and the ``addresses`` that lost something."""
     type: str = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What each intervention did in a step: {id, fired, positions, units, delta_l2, note}.
+
+    ``positions`` and ``units`` count those whose value changed, ``delta_l2`` is the L2 norm of all changes, ``note`` says
+    why one did not fire. ``defined`` holds the interventions themselves where they changed before this step.
+    """
+
+    step: int
+    interventions: tuple[dict[str, Any], ...]
+    defined: tuple[dict[str, Any], ...] | None = None
+    type: str = "receipt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,8 @@ class Done:
     """Last event of a run that ended by itself or was stopped."""
 
     reason: Literal["eos", "length", "stopped"]
+    unfired: tuple[str, ...] = ()
+    """Ids of interventions that were in force and never fired."""
     type: str = "done"
 
 
@@ -77,7 +97,7 @@ class Failed:
     type: str = "error"
 
 
-Event = Start | Step | Done | Failed
+Event = Start | Step | Receipt | Done | Failed
 
 
 def to_map(event: Event) -> dict[str, Any]:

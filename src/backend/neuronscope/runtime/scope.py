@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuronscope.capture.forward import capture_prompt
+from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import is_id
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
@@ -19,8 +20,11 @@ from neuronscope.traces.store import Trace
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from neuronscope.core.intervention import Intervention
+    from neuronscope.core.trace_config import TraceConfig
     from neuronscope.corpus.index import Index
     from neuronscope.models.card import Card
+    from neuronscope.runtime.run import Generated, Run
 
 
 class Scope:
@@ -76,6 +80,46 @@ class Scope:
         """
         spec = CaptureSpec(None if points is None else tuple(points), None if layers is None else tuple(layers))
         return capture_prompt(self.loaded, prompt, spec, self.workspace.traces)
+
+    def stream(
+        self,
+        prompt: str | None = None,
+        *,
+        config: TraceConfig | Mapping[str, Any] | None = None,
+        interventions: Sequence[Intervention | Mapping[str, Any]] = (),
+        record: bool = True,
+        **request: Any,
+    ) -> Run:
+        """A run to iterate over: each token as it comes, with what the taps saw of its step.
+
+        ``request`` is what :class:`~neuronscope.core.generation.GenerateRequest` takes: ``messages`` in place of a prompt,
+        ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``, ``seed``, ``stop``. ``config`` says what is kept, as
+        :class:`~neuronscope.core.trace_config.TraceConfig`. Errors as in :class:`neuronscope.capture.generate.Generation`;
+        what goes wrong later is the run's last event.
+        """
+        from neuronscope.capture.generate import Generation
+        from neuronscope.runtime.references import lookup
+        from neuronscope.runtime.run import Run
+
+        asked = GenerateRequest.of({"prompt": prompt, **request})
+        found = lookup(self.loaded, self.workspace)
+        generation = Generation(self.loaded, asked, config, interventions, found)
+        return Run(generation, self.workspace.traces if record else None)
+
+    def generate(
+        self,
+        prompt: str | None = None,
+        *,
+        config: TraceConfig | Mapping[str, Any] | None = None,
+        interventions: Sequence[Intervention | Mapping[str, Any]] = (),
+        record: bool = True,
+        **request: Any,
+    ) -> Generated:
+        """The same to its end: the text, its tokens, and the trace of the run. Raises what made the run fail."""
+        from neuronscope.runtime.run import collect
+
+        run = self.stream(prompt, config=config, interventions=interventions, record=record, **request)
+        return collect(run, self.loaded)
 
     def index(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import msgpack
@@ -13,31 +14,111 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from neuronscope.core.errors import Damaged
-from neuronscope.core.events import Entry, Step, Token
+from neuronscope.core.events import Entry, Receipt, Step, Token
 
 MAX_CHUNK = 1 << 30
-_TENSOR = "tensor"
+WHOLE = ("full", "attention_matrix")
+"""Kinds of payload that are stored as tensors of their own, so that a step's chunk stays small."""
+_TENSOR, _SCALE = "tensor", "scale"
+_NAMES = {"f32": "float32", "f16": "float16", "q8": "q8"}
+_SHORT = {name: short for short, name in _NAMES.items()}
+_SAFETENSORS = {"f32": "F32", "f16": "F16", "q8": "I8"}
 
 
 def pack_step(step: Step) -> bytes:
-    """Entries, inputs and top logits of a step; its scalar columns are stored beside them."""
+    """Entries, inputs, top logits and what was dropped; a step's scalar columns are stored beside them.
+
+    Payloads of the kinds in :data:`WHOLE` leave their values out: :func:`whole_tensors` gives them.
+    """
     body = {
-        "entries": [asdict(entry) for entry in step.entries],
-        "inputs": [asdict(token) for token in step.inputs],
-        "top": list(step.top),
+        # Written out, since dataclasses' own conversion takes longer than all the rest of a step.
+        "entries": [
+            {"address": e.address, "shape": e.shape, "stats": e.stats, "payload": _without_values(e.payload)}
+            for e in step.entries
+        ],
+        "inputs": [{"id": t.id, "text": t.text, "special": t.special} for t in step.inputs],
+        "top": step.top,
+        "dropped": step.dropped,
     }
-    return zstandard.compress(msgpack.packb(body), level=3)
+    return zstandard.compress(msgpack.packb(body), level=1)
 
 
-def unpack_step(chunk: bytes) -> tuple[tuple[Entry, ...], tuple[Token, ...], tuple[dict[str, Any], ...]]:
-    """Entries, inputs and top logits. Raises :class:`Damaged` for anything that :func:`pack_step` did not write."""
+def unpack_step(
+    chunk: bytes,
+) -> tuple[tuple[Entry, ...], tuple[Token, ...], tuple[dict[str, Any], ...], dict[str, Any] | None]:
+    """Entries, inputs, top logits, dropped. Raises :class:`Damaged` for anything that :func:`pack_step` did not write."""
     try:
-        raw = zstandard.ZstdDecompressor().decompress(chunk, max_output_size=MAX_CHUNK)
-        body = msgpack.unpackb(raw)
+        body = _unpack(chunk)
         entries = tuple(Entry(e["address"], tuple(e["shape"]), dict(e["stats"]), e["payload"]) for e in body["entries"])
-        return entries, tuple(Token(**token) for token in body["inputs"]), tuple(body["top"])
-    except (zstandard.ZstdError, ValueError, KeyError, TypeError, msgpack.UnpackException) as error:
+        # Steps that were written before there were budgets say nothing of them.
+        return entries, tuple(Token(**token) for token in body["inputs"]), tuple(body["top"]), body.get("dropped")
+    except _UNREADABLE as error:
         raise Damaged("A step of this trace can't be read.", "Its file was changed or cut short.") from error
+
+
+def pack_receipt(receipt: Receipt) -> bytes:
+    """A receipt as a chunk; its step is stored beside it."""
+    body = {"interventions": receipt.interventions, "defined": receipt.defined}
+    return zstandard.compress(msgpack.packb(body), level=1)
+
+
+def unpack_receipt(step: int, chunk: bytes) -> Receipt:
+    """The receipt of a step. Raises :class:`Damaged` for anything that :func:`pack_receipt` did not write."""
+    try:
+        body = _unpack(chunk)
+        defined = None if body["defined"] is None else tuple(dict(one) for one in body["defined"])
+        return Receipt(step, tuple(dict(one) for one in body["interventions"]), defined)
+    except _UNREADABLE as error:
+        raise Damaged("A receipt of this trace can't be read.", "Its file was changed or cut short.") from error
+
+
+_UNREADABLE = (zstandard.ZstdError, ValueError, KeyError, TypeError, AttributeError, msgpack.UnpackException)
+
+
+def _unpack(chunk: bytes) -> dict[str, Any]:
+    raw = zstandard.ZstdDecompressor().decompress(chunk, max_output_size=MAX_CHUNK)
+    body = msgpack.unpackb(raw)
+    if not isinstance(body, dict):
+        raise TypeError("a chunk holds one map")
+    return body
+
+
+def _without_values(payload: dict[str, Any] | None) -> dict[str, Any] | None:
+    if payload is None or payload.get("kind") not in WHOLE:
+        return payload
+    return {key: value for key, value in payload.items() if key not in ("values", "scales")}
+
+
+def whole_tensors(step: Step) -> list[tuple[str, str, str, bytes]]:
+    """Address, dtype, shape as JSON, and the safetensors buffer of each payload of the kinds in :data:`WHOLE`."""
+    return [
+        (e.address, _NAMES[e.payload["dtype"]], json.dumps(e.shape), _pack_encoded(e.payload, e.shape))
+        for e in step.entries
+        if e.payload is not None and e.payload.get("kind") in WHOLE and "values" in e.payload
+    ]
+
+
+def _pack_encoded(payload: Mapping[str, Any], shape: tuple[int, ...]) -> bytes:
+    """A safetensors buffer from a payload's bytes as they are: its header is a length, and JSON padded to eight bytes."""
+    values, scales = payload["values"], payload.get("scales", b"")
+    kind, size = _SAFETENSORS[payload["dtype"]], len(values)
+    header: dict[str, Any] = {}
+    if scales:
+        header[_SCALE] = {"dtype": "F32", "shape": [*shape[:-1], 1], "data_offsets": [0, len(scales)]}
+    header[_TENSOR] = {"dtype": kind, "shape": list(shape), "data_offsets": [len(scales), len(scales) + size]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join((len(text).to_bytes(8, "little"), text, scales, values))
+
+
+def unpack_encoded(data: bytes, dtype: str) -> dict[str, Any]:
+    """``dtype``, ``values`` and ``scales`` of a payload again. Raises :class:`Damaged` for anything else."""
+    try:
+        found = load(data)
+        payload: dict[str, Any] = {"dtype": _SHORT[dtype], "values": found[_TENSOR].tobytes()}
+        return {**payload, "scales": found[_SCALE].tobytes()} if dtype == "q8" else payload
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise Damaged("A tensor of this trace can't be read.", "Its file was changed or cut short.") from error
 
 
 def pack_tensor(values: NDArray[np.float32]) -> bytes:
@@ -46,9 +127,10 @@ def pack_tensor(values: NDArray[np.float32]) -> bytes:
 
 
 def unpack_tensor(data: bytes) -> NDArray[np.float32]:
-    """The tensor of :func:`pack_tensor`. Raises :class:`Damaged` for anything else."""
+    """The tensor of a stored buffer, in float32 whatever it was kept in. Raises :class:`Damaged` for anything else."""
     try:
-        found: NDArray[np.float32] = load(data)[_TENSOR]
-    except (SafetensorError, KeyError) as error:
+        found = load(data)
+        values: NDArray[np.float32] = found[_TENSOR].astype(np.float32, copy=False)
+        return values * found[_SCALE] if _SCALE in found else values
+    except (SafetensorError, KeyError, ValueError) as error:
         raise Damaged("A tensor of this trace can't be read.", "Its file was changed or cut short.") from error
-    return found

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +18,19 @@ from numpy.typing import NDArray
 
 from neuronscope.core.address import Address
 from neuronscope.core.errors import Damaged, NotCaptured, NotFound
-from neuronscope.core.events import Done, Event, Start, Step, Token, to_map
+from neuronscope.core.events import Done, Entry, Event, Receipt, Start, Step, Token, to_map
 from neuronscope.core.storage import full_disk_named
-from neuronscope.traces.codec import pack_step, pack_tensor, unpack_step, unpack_tensor
+from neuronscope.traces.codec import (
+    WHOLE,
+    pack_receipt,
+    pack_step,
+    pack_tensor,
+    unpack_encoded,
+    unpack_receipt,
+    unpack_step,
+    unpack_tensor,
+    whole_tensors,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +43,7 @@ CREATE TABLE steps(step INTEGER PRIMARY KEY, phase TEXT NOT NULL, pos0 INTEGER N
   token_id INTEGER, token TEXT, logprob REAL, bytes INTEGER NOT NULL, chunk BLOB NOT NULL);
 CREATE TABLE tensors(step INTEGER NOT NULL, address TEXT NOT NULL, dtype TEXT NOT NULL, shape TEXT NOT NULL,
   data BLOB NOT NULL, PRIMARY KEY(step, address));
+CREATE TABLE receipts(step INTEGER PRIMARY KEY, chunk BLOB NOT NULL);
 """
 
 
@@ -64,9 +76,13 @@ class TraceWriter:
                 raise
 
     def write(self, step: Step, tensors: Mapping[str, NDArray[np.float32]] | None = None) -> None:
-        """Append a step, with the tensors kept in full by address, in one transaction."""
+        """Append a step, with the tensors kept in full by address, in one transaction.
+
+        Payloads that hold whole tensors are stored as such too.
+        """
         chunk = pack_step(step)
         kept = [(step.step, a, str(t.dtype), json.dumps(t.shape), pack_tensor(t)) for a, t in (tensors or {}).items()]
+        kept += [(step.step, *row) for row in whole_tensors(step)]
         size = len(chunk) + sum(len(row[-1]) for row in kept)
         row = (step.step, step.phase, step.pos0, step.t_add, step.token_id, step.token, step.logprob, size, chunk)
         with full_disk_named():
@@ -80,12 +96,21 @@ class TraceWriter:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def write_receipt(self, receipt: Receipt) -> None:
+        """Append the receipt of a step, in a transaction of its own."""
+        with full_disk_named():
+            self._db.execute("INSERT OR REPLACE INTO receipts VALUES (?,?)", (receipt.step, pack_receipt(receipt)))
+
     def finish(self, end: Event) -> None:
         """Record how the run ended and make the trace one single file."""
         with full_disk_named():
             self._meta(end=to_map(end), closed=True)
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.execute("PRAGMA journal_mode=DELETE")
+
+    def close(self) -> None:
+        """Close the file as it is; one that was not finished keeps its committed steps."""
+        self._db.close()
 
     def discard(self) -> None:
         """Close and remove the file with what SQLite keeps beside it."""
@@ -165,9 +190,18 @@ class Trace:
         query = "SELECT data FROM tensors WHERE step=? AND address=?"
         row = self._db.execute(query, (step, address)).fetchone()
         if row is None:
-            kept = ", ".join(self.points[:8]) + (" …" if len(self.points) > 8 else "")
-            raise NotCaptured(f"This trace did not keep {address}.", f"It holds {kept}. Capture again with this point.")
+            raise NotCaptured(f"This trace did not keep {address}{self._at(step)}.", self._kept_instead(step))
         return unpack_tensor(row[0])
+
+    def _at(self, step: int) -> str:
+        return f" whole at step {step}" if self.step_count > 1 else ""
+
+    def _kept_instead(self, step: int) -> str:
+        query = "SELECT address FROM tensors WHERE step=? ORDER BY rowid LIMIT 9"
+        whole = [row[0] for row in self._db.execute(query, (step,))]
+        if not whole:
+            return "Its steps hold statistics and the strongest values only; generate with capture_mode full, or capture the text."
+        return f"It holds {', '.join(whole[:8])}{' …' if len(whole) > 8 else ''}. Capture again with this point."
 
     def to_pandas(self, address: str) -> pd.DataFrame:
         """``[position, unit]`` as a table: tokens as rows, units as columns. Points of other axes raise ``ValueError``."""
@@ -179,18 +213,50 @@ class Trace:
         rows = pd.Index([token.text for token in self.tokens], name="token")
         return pd.DataFrame(values, index=rows)
 
-    def step(self, number: int) -> Step:
-        """One recorded step; :class:`NotFound` where the trace has none of this number."""
+    def step(self, number: int, tensors: bool = False) -> Step:
+        """One recorded step; :class:`NotFound` where the trace has none of this number.
+
+        With ``tensors``, payloads that were stored as whole tensors hold their values again.
+        """
         query = "SELECT step, phase, pos0, t_add, token_id, token, logprob, chunk FROM steps WHERE step=?"
         row = self._db.execute(query, (number,)).fetchone()
         if row is None:
             raise NotFound(f"This trace has no step {number}.", f"It has {self.step_count}, counted from 0.")
-        entries, inputs, top = unpack_step(row[7])
-        return Step(row[1], row[0], row[2], row[3], inputs, entries, row[4], row[5], row[6], top)
+        entries, inputs, top, dropped = unpack_step(row[7])
+        if tensors:
+            entries = tuple(self._whole(number, entry) for entry in entries)
+        return Step(row[1], row[0], row[2], row[3], inputs, entries, row[4], row[5], row[6], top, dropped)
+
+    def _whole(self, number: int, entry: Entry) -> Entry:
+        if entry.payload is None or entry.payload.get("kind") not in WHOLE or "dtype" not in entry.payload:
+            return entry
+        query = "SELECT data, dtype FROM tensors WHERE step=? AND address=?"
+        row = self._db.execute(query, (number, entry.address)).fetchone()
+        return entry if row is None else replace(entry, payload={**entry.payload, **unpack_encoded(*row)})
+
+    def receipt(self, number: int) -> Receipt | None:
+        """What the interventions of a step did; ``None`` where there were none."""
+        try:
+            row = self._db.execute("SELECT chunk FROM receipts WHERE step=?", (number,)).fetchone()
+        except sqlite3.OperationalError:
+            return None  # a capture of an earlier version, whose file has no such table
+        return None if row is None else unpack_receipt(number, row[0])
 
     @property
     def step_count(self) -> int:
-        return int(self._db.execute("SELECT COUNT(*) FROM steps").fetchone()[0])
+        # Steps are numbered without gaps; counting them would read the whole file.
+        return int(self._db.execute("SELECT COALESCE(MAX(step) + 1, 0) FROM steps").fetchone()[0])
+
+    @property
+    def end(self) -> dict[str, Any]:
+        """The run's last event; a run that never said how it ended was stopped."""
+        return self._meta.get("end") or to_map(Done("stopped"))
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The run's first event."""
+        found: dict[str, Any] = self._meta["start"]
+        return found
 
     @property
     def size_bytes(self) -> int:
@@ -201,12 +267,15 @@ class Trace:
         """Layers of which the trace keeps something."""
         return sorted({layer for p in self.points if (layer := Address.parse(p).layer) is not None})
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """The run's events again, in their order, as maps: start, steps, and how it ended."""
-        yield self._meta["start"]
-        for (number,) in self._db.execute("SELECT step FROM steps ORDER BY step").fetchall():
-            yield to_map(self.step(number))
-        yield self._meta.get("end") or to_map(Done("stopped"))
+    def events(self, first: int = 0) -> Iterator[dict[str, Any]]:
+        """The run's events again, in their order, as maps: start, steps from ``first`` with receipts, and how it ended."""
+        yield self.start
+        for number in range(first, self.step_count):
+            yield to_map(self.step(number, tensors=True))
+            receipt = self.receipt(number)
+            if receipt is not None:
+                yield to_map(receipt)
+        yield self.end
 
     def close(self) -> None:
         self._db.close()

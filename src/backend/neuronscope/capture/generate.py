@@ -1,0 +1,254 @@
+"""A run: tokens generated one by one on the model's key-value cache, each step with what the taps saw of it."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import secrets
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from neuronscope.capture.attend import AttentionWatch
+from neuronscope.capture.budget import fit
+from neuronscope.capture.fused import cross
+from neuronscope.capture.interventions import Interventions
+from neuronscope.capture.prompt import end_tokens, read_prompt
+from neuronscope.capture.sampling import Sampler
+from neuronscope.capture.taps import read_taps
+from neuronscope.capture.values import Lookup
+from neuronscope.capture.watch import Watch
+from neuronscope.core.address import Address
+from neuronscope.core.errors import InsufficientMemory, NeuronScopeError, WorkFailed
+from neuronscope.core.events import Done, Entry, Event, Failed, Phase, Receipt, Start, Step, Token
+from neuronscope.core.generation import GenerateRequest
+from neuronscope.core.ids import new_id
+from neuronscope.core.intervention import Intervention, read_interventions
+from neuronscope.core.spec import CaptureSpec
+from neuronscope.core.trace_config import LIVE_POINTS, TraceConfig
+from neuronscope.models.loaded import LoadedModel
+from neuronscope.models.structure import text_config
+from neuronscope.traces.payloads import index_dtype
+
+log = logging.getLogger("neuronscope.capture")
+ATTENTION = "attn_weights"
+
+
+class Generation:
+    """One run, ready to begin; everything that can be refused has been. Iterate over :meth:`events` once.
+
+    The model is locked during a step, not between steps; what others run on it then is neither seen nor changed.
+    :meth:`stop` and :meth:`intervene` may be called from any thread, and hold from the next step on.
+
+    Raises :class:`BadRequest`, :class:`TooLarge`, :class:`BadAddress`, :class:`PointUnavailable`, and what
+    :meth:`Interventions.prepare` raises.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        request: GenerateRequest,
+        config: TraceConfig | Mapping[str, Any] | None = None,
+        interventions: Sequence[Intervention | Mapping[str, Any]] = (),
+        lookup: Lookup | None = None,
+        trace_id: str | None = None,
+    ) -> None:
+        self.trace_id = trace_id or new_id("t")
+        self._loaded = loaded
+        # A seed that was drawn is kept, so that the run can be made again.
+        self._request = request if request.seed is not None else replace(request, seed=secrets.randbits(53))
+        self.prompt = read_prompt(loaded, request)
+        self._ends = end_tokens(loaded, request)
+        anatomy = loaded.anatomy
+        self._resolved = TraceConfig.of(config).resolve(anatomy.layer_count, anatomy.d_model)
+        addresses, self._unavailable = _addresses(loaded, self._resolved.config)
+        self._watch = Watch([a for a in addresses if a.point != ATTENTION], self._resolved)
+        self._attention = AttentionWatch(loaded, [a for a in addresses if a.point == ATTENTION], self._resolved)
+        for address in self._watch.addresses:
+            anatomy.site(address)
+        self._changes = Interventions(loaded, lookup or Lookup())
+        self._given = read_interventions(interventions)
+        self._pending: Any = self._changes.prepare(self._given) if self._given else None
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        accepted = inspect.signature(loaded.model.forward).parameters
+        # As transformers' own generation does: only the last position's logits, where the model can leave out the others.
+        self._options: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
+
+    @property
+    def start(self) -> Start:
+        """The run's first event."""
+        loaded, seen = self._loaded, (*self._watch.addresses, *self._attention.addresses)
+        return Start(
+            trace_id=self.trace_id,
+            model_id=loaded.model_id,
+            revision=loaded.revision,
+            model_key=loaded.key,
+            config={**self._resolved.to_map(), "dtype": loaded.dtype, "layer_count": loaded.anatomy.layer_count},
+            tokens=self.prompt.tokens,
+            points=tuple(str(address) for address in seen),
+            unavailable=self._unavailable,
+            settings={**self._request.settings(), "interventions": [one.to_map() for one in self._given]},
+        )
+
+    def stop(self) -> None:
+        """End the run before its next step."""
+        self._stopped.set()
+
+    def intervene(self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True) -> None:
+        """Change what is in force from the next step on: all of it, or with ``replace`` false these beside the rest.
+
+        One with the id of another takes its place. An empty list clears them. Raises as the constructor does, and then
+        nothing changes.
+        """
+        given = read_interventions(interventions)
+        with self._lock:
+            kept = {} if replace else {one.id: one for one in self._given}
+            merged = tuple({**kept, **{one.id: one for one in given}}.values())
+            self._pending = self._changes.prepare(merged)
+            self._given = merged
+
+    def events(self) -> Generator[Event]:
+        """Start, a step for each forward pass with a receipt where interventions are in force, and how it ended."""
+        yield self.start
+        try:
+            yield from self._steps()
+        except NeuronScopeError as error:
+            yield Failed(error.code, error.message, error.hint)
+        except torch.OutOfMemoryError:
+            log.exception("a run was out of memory")
+            short = InsufficientMemory("The device ran out of memory in the middle of the run.", "Use a shorter text.")
+            yield Failed(short.code, short.message, short.hint)
+        except Exception as error:
+            log.exception("a run failed")
+            broken = WorkFailed(
+                f"The model failed in the middle of the run ({type(error).__name__}).", str(error)[:300]
+            )
+            yield Failed(broken.code, broken.message, broken.hint)
+
+    def _steps(self) -> Generator[Event]:
+        request, limit = self._request, self._loaded.context_length
+        assert request.seed is not None
+        sampler = Sampler(request.temperature, request.top_k, request.top_p, request.seed)
+        cache = DynamicCache(config=text_config(self._loaded.model))  # type: ignore[arg-type]  # typed as object there
+        inputs: tuple[Token, ...] = self.prompt.tokens
+        ids = torch.tensor([self.prompt.ids], device=self._loaded.device)
+        shape, pos0 = [1, len(inputs)], 0
+        with ExitStack() as stack:
+            stack.enter_context(read_taps(self._loaded, self._watch.addresses, shape, self._take))
+            stack.callback(self._changes.remove)
+            for number in range(request.max_new_tokens):
+                if self._stopped.is_set():
+                    break
+                defined = self._put_in_force()
+                shape[1] = len(inputs)
+                token, arrays, top = self._forward(ids, inputs, pos0, cache, sampler)
+                step, receipts = self._step(number, pos0, inputs, arrays, top)
+                yield step
+                if receipts or defined is not None:
+                    yield Receipt(number, receipts, defined)
+                assert step.token_id is not None
+                pos0 += len(inputs)
+                if step.token_id in self._ends:
+                    yield Done("eos", self._changes.unfired)
+                    return
+                if limit is not None and pos0 >= limit:
+                    break
+                inputs, ids = (self._loaded.token(step.token_id),), token.view(1, 1)
+            else:
+                yield Done("length", self._changes.unfired)
+                return
+        yield Done("stopped" if self._stopped.is_set() else "length", self._changes.unfired)
+
+    def _put_in_force(self) -> tuple[dict[str, Any], ...] | None:
+        with self._lock:
+            plan, self._pending = self._pending, None
+        if plan is None:
+            return None
+        self._changes.install(plan)
+        return tuple(one.to_map() for one in plan.interventions)
+
+    def _take(self, address: Address, tensor: Tensor) -> None:
+        if self._running:
+            # A model that gives the logits of all positions is read like one that gives the last.
+            self._watch.take(address, tensor[:, -1:] if address.point == "logits" else tensor)
+
+    _running = False
+
+    def _forward(
+        self, ids: Tensor, inputs: tuple[Token, ...], pos0: int, cache: DynamicCache, sampler: Sampler
+    ) -> tuple[Tensor, Iterator[Any], int]:
+        """One pass: the token that it emits, still on the model's device, and all that was reduced, on the CPU."""
+        count = len(inputs)
+        with self._loaded.lock, torch.no_grad():
+            self._watch.begin([token.special for token in inputs], self._loaded.device)
+            self._changes.begin(pos0, count)
+            self._running = True
+            try:
+                with self._attention.observe(pos0 + count, count):
+                    output = self._loaded.model(input_ids=ids, past_key_values=cache, use_cache=True, **self._options)
+            finally:
+                self._running = False
+                self._changes.end()
+            logits = output.logits[0, -1].float()
+            token = sampler.pick(logits)
+            likely = torch.log_softmax(logits, dim=-1)
+            best = likely.topk(min(self._resolved.config.logits_topk, likely.shape[-1]))
+            head = [token, likely[token], best.values, best.indices, logits[best.indices]]
+            reduced = [*head, *self._watch.reduce(), *self._attention.reduce(), *self._changes.reduce()]
+            return token, iter(cross(reduced)), logits.shape[-1]
+
+    def _step(
+        self, number: int, pos0: int, inputs: tuple[Token, ...], arrays: Iterator[Any], vocabulary: int
+    ) -> tuple[Step, tuple[dict[str, Any], ...]]:
+        token, logprob = int(next(arrays)), float(next(arrays))
+        likely, ids, raw = next(arrays), next(arrays), next(arrays)
+        entries = [*self._watch.entries(arrays), *self._attention.entries(arrays)]
+        entries = _with_top_logits(entries, ids, raw, vocabulary)
+        receipts = self._changes.receipts(arrays)
+        kept, dropped = fit(entries, len(ids), self._resolved)
+        top = tuple(
+            {"id": i, "text": self._loaded.token_text(i), "logprob": value}
+            for i, value in zip(ids.tolist(), likely.tolist(), strict=True)
+        )
+        phase: Phase = "prefill" if number == 0 else "decode"
+        text = self._loaded.token_text(token)
+        step = Step(phase, number, pos0, len(inputs), inputs, kept, token, text, logprob, top, dropped)
+        return step, receipts
+
+
+def _addresses(loaded: LoadedModel, config: TraceConfig) -> tuple[list[Address], dict[str, str]]:
+    """What is watched, and what of the default map the model lacks, with the reasons."""
+    if config.points is not None:
+        return CaptureSpec(config.points, config.layers).expand(loaded.anatomy.layer_count), {}
+    wanted = CaptureSpec((*LIVE_POINTS, ATTENTION), config.layers).expand(loaded.anatomy.layer_count)
+    served = [address for address in wanted if address in loaded.anatomy.sites]
+    refused = loaded.anatomy.refused
+    missing = {
+        str(a): refused.get(a, "it was not found by inspection") for a in wanted if a not in loaded.anatomy.sites
+    }
+    return served, missing
+
+
+def _with_top_logits(entries: list[Entry], ids: Any, raw: Any, vocabulary: int) -> list[Entry]:
+    """The likeliest tokens' logits as the payload of ``logits``, which keeps its statistics where it was asked for."""
+    if not len(ids) or any(entry.address == "logits" and entry.payload is not None for entry in entries):
+        return entries
+    kind = index_dtype(vocabulary)
+    payload = {
+        "kind": "topk_logits",
+        "k": len(ids),
+        "index_dtype": kind,
+        "ids": ids.astype("<u2" if kind == "u16" else "<u4").tobytes(),
+        "dtype": "f32",
+        "values": raw.tobytes(),
+    }
+    stats = next((entry.stats for entry in entries if entry.address == "logits"), {})
+    others = [entry for entry in entries if entry.address != "logits"]
+    return [*others, Entry("logits", (1, vocabulary), stats, payload)]

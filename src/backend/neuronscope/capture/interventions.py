@@ -1,0 +1,237 @@
+"""Interventions in force on a model: hooks that change units in place of the model's own values, and their receipts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from neuronscope.capture.edits import Edit, Tally
+from neuronscope.capture.values import Lookup, put_values
+from neuronscope.core.address import Address, Unit
+from neuronscope.core.errors import BadRequest, PointUnavailable, ProtectedUnit
+from neuronscope.core.intervention import Intervention
+from neuronscope.models.anatomy import Site
+from neuronscope.models.loaded import LoadedModel
+from neuronscope.models.probe import hidden_of, output_of, with_batch
+
+NOT_HERE = "none of its positions is in this step"
+NOT_RUN = "its tensor was not computed in this step"
+
+
+@dataclass(frozen=True)
+class _Change:
+    """An edit at a place; ``stream`` is the layer's input where the edit is meant for the stream after attention."""
+
+    edit: Edit
+    site: Site
+    stream: Site | None = None
+
+
+@dataclass
+class _Plan:
+    """Interventions made ready for one model: their changes by the module and side at which they happen."""
+
+    interventions: tuple[Intervention, ...] = ()
+    places: dict[tuple[nn.Module, str, int], list[_Change]] = field(default_factory=dict)
+
+
+class Interventions:
+    """Changes units during the passes between :meth:`begin` and :meth:`end`; at other times its hooks do nothing.
+
+    Hooks stand before those that read, so that taps see what the model goes on with. A changed tensor is a copy: the
+    model's own is never written to, which some families use elsewhere too.
+    """
+
+    def __init__(self, loaded: LoadedModel, lookup: Lookup) -> None:
+        self._loaded, self._lookup = loaded, lookup
+        self._plan = _Plan()
+        self._handles: list[RemovableHandle] = []
+        self._tallies: dict[str, Tally] = {}
+        self._streams: dict[nn.Module, Tensor] = {}
+        self._pos0 = self._count = 0
+        self._active = False
+        self._ever: dict[str, bool] = {}
+
+    @property
+    def in_force(self) -> tuple[Intervention, ...]:
+        return self._plan.interventions
+
+    @property
+    def unfired(self) -> tuple[str, ...]:
+        """Ids of interventions that were in force at some step and never fired."""
+        return tuple(identity for identity, fired in self._ever.items() if not fired)
+
+    def prepare(self, interventions: Sequence[Intervention]) -> _Plan:
+        """Check interventions against the model and look up their values; nothing changes yet. Safe from any thread.
+
+        Raises :class:`BadAddress`, :class:`PointUnavailable`, :class:`ProtectedUnit`, and what looking up raises.
+        """
+        plan = _Plan(tuple(interventions))
+        for one in plan.interventions:
+            by_address: dict[Address, list[int]] = {}
+            for text in one.units:
+                unit = Unit.parse(text)
+                self._loaded.anatomy.check_unit(unit)
+                if text in self._lookup.protected and not one.override_protection:
+                    raise ProtectedUnit(
+                        f"{text} is protected: ablating it alone raises the loss beyond the bound of the calibration.",
+                        "Leave it out, or say override_protection.",
+                    )
+                by_address.setdefault(unit.address, []).append(unit.index)
+            for address, indices in by_address.items():
+                change = self._change(one, address, indices)
+                site = change.site
+                plan.places.setdefault((site.module, site.side, site.item), []).append(change)
+        return plan
+
+    def _change(self, one: Intervention, address: Address, indices: list[int]) -> _Change:
+        anatomy = self._loaded.anatomy
+        width = anatomy.width(address)
+        values = put_values(one, address, indices, width, self._lookup)
+        edit = Edit(one, indices, values, self._loaded.device, self._loaded.model.dtype)
+        if address.point == "resid_mid":
+            # What the MLP's norm reads is not what the stream carries on: the stream is changed by what attention adds.
+            site = anatomy.site(Address("attn_add", address.layer))
+            _check_writable(site, width, Address("attn_add", address.layer))
+            return _Change(edit, site, anatomy.site(Address("resid_pre", address.layer)))
+        site = anatomy.site(address)
+        _check_writable(site, width, address)
+        return _Change(edit, site)
+
+    def install(self, plan: _Plan) -> None:
+        """Put a plan in force in place of what was."""
+        self.remove()
+        self._plan = plan
+        for identity in (one.id for one in plan.interventions):
+            self._ever.setdefault(identity, False)
+        for (module, side, item), changes in plan.places.items():
+            if side == "input":
+                before = self._before(changes)
+                self._handles.append(module.register_forward_pre_hook(before, with_kwargs=True, prepend=True))
+            else:
+                self._handles.append(module.register_forward_hook(self._after(changes, item), prepend=True))
+        streams = {
+            c.stream.module: c.stream for changes in plan.places.values() for c in changes if c.stream is not None
+        }
+        for module, site in streams.items():
+            # Not before the others: it keeps what they made of the layer's input.
+            self._handles.append(module.register_forward_pre_hook(self._keep_stream(site), with_kwargs=True))
+
+    def remove(self) -> None:
+        """Take every hook off the model."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._plan = _Plan()
+
+    def begin(self, pos0: int, count: int) -> None:
+        """From here on passes over ``count`` tokens from position ``pos0`` are changed."""
+        self._pos0, self._count = pos0, count
+        self._tallies = {one.id: Tally() for one in self._plan.interventions}
+        self._active = True
+
+    def end(self) -> None:
+        """Passes are left alone again."""
+        self._active = False
+        self._streams.clear()
+
+    def reduce(self) -> list[Tensor]:
+        """What the step's receipts need, on the model's device, in the order in which :meth:`receipts` takes it back."""
+        return [numbers for tally in self._tallies.values() if (numbers := tally.numbers()) is not None]
+
+    def receipts(self, arrays: Iterator[Any]) -> tuple[dict[str, Any], ...]:
+        """One receipt for each intervention in force, in their order."""
+        made = []
+        for one in self._plan.interventions:
+            fired = self._tallies[one.id].changed is not None
+            positions, units, square = next(arrays).tolist() if fired else (0, 0, 0.0)
+            self._ever[one.id] = self._ever[one.id] or fired
+            receipt = {
+                "id": one.id,
+                "fired": fired,
+                "positions": int(positions),
+                "units": int(units),
+                "delta_l2": math.sqrt(square),
+            }
+            if not fired:
+                receipt["note"] = NOT_HERE if isinstance(one.positions, tuple) else NOT_RUN
+            made.append(receipt)
+        return tuple(made)
+
+    def _edited(self, hidden: Tensor, changes: list[_Change]) -> Tensor:
+        copy = hidden.clone()
+        shaped = with_batch(copy, 1, self._count)
+        for change in changes:
+            values = change.site.take(shaped)
+            tally = self._tallies[change.edit.intervention.id]
+            if change.stream is None:
+                change.edit.apply(values, self._pos0, self._count, tally)
+                continue
+            stream = self._streams[change.stream.module] + values
+            wanted = stream.clone()
+            change.edit.apply(wanted, self._pos0, self._count, tally)
+            values += wanted - stream
+        return copy
+
+    def _before(self, changes: list[_Change]) -> Callable[..., Any]:
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            hidden = hidden_of(args, kwargs) if self._active else None
+            if hidden is None:
+                return None
+            edited = self._edited(hidden, changes)
+            return (
+                tuple(edited if value is hidden else value for value in args),
+                {name: edited if value is hidden else value for name, value in kwargs.items()},
+            )
+
+        return hook
+
+    def _after(self, changes: list[_Change], item: int) -> Callable[..., Any]:
+        def hook(_module: nn.Module, _args: object, output: Any) -> Any:
+            if not self._active:
+                return None
+            if hasattr(output, "logits"):
+                output.logits = self._edited(output.logits, changes)
+                return output
+            hidden = output_of(output, item)
+            assert hidden is not None
+            edited = self._edited(hidden, changes)
+            if isinstance(output, Tensor):
+                return edited
+            return type(output)(edited if n == item else value for n, value in enumerate(output))
+
+        return hook
+
+    def _keep_stream(self, site: Site) -> Callable[..., None]:
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            hidden = hidden_of(args, kwargs) if self._active else None
+            if hidden is not None:
+                # A copy, since some families add to the stream in place.
+                self._streams[module] = site.take(with_batch(hidden, 1, self._count)).clone()
+
+        return hook
+
+
+def _check_writable(site: Site, width: int, address: Address) -> None:
+    """Refuse a point that is computed from what a module gives, and so can't be written back into it."""
+    if site.side == "attention":
+        raise BadRequest(f"{address} can't be changed unit by unit.")
+    for size in (width, 2 * width):
+        tensor = torch.zeros(1, 2, size)
+        try:
+            taken = site.take(tensor)
+        except (RuntimeError, IndexError, ValueError):
+            continue
+        shared = taken.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr()
+        if shared and tuple(taken.shape) == (1, 2, width):
+            return
+    raise PointUnavailable(
+        f"{address} can't be changed in this model: it is computed from what a module gives, not given by one.",
+        "Change the point before it: attn_out for attn_add and resid_mid, mlp_out for mlp_add.",
+    )

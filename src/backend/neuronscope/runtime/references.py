@@ -1,0 +1,48 @@
+"""Where interventions find what they name by id: means and quantiles in indexes, tensors in traces of the workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neuronscope.capture.values import Lookup, Reference
+from neuronscope.core.errors import Conflict, NotFound
+from neuronscope.traces.store import Trace
+
+if TYPE_CHECKING:
+    from neuronscope.core.address import Unit
+    from neuronscope.models.loaded import LoadedModel
+    from neuronscope.runtime.workspace import Workspace
+
+
+def lookup(loaded: LoadedModel, workspace: Workspace) -> Lookup:
+    """References and traces of a workspace, for interventions on a model."""
+    return Lookup(
+        reference=lambda index_id: index_reference(loaded, workspace, index_id),
+        trace=lambda trace_id: Trace.open(workspace.trace_path(trace_id)),
+    )
+
+
+def index_reference(loaded: LoadedModel, workspace: Workspace, index_id: str) -> Reference:
+    """Means over an index's whole corpus, quantiles over the sample of tokens that it keeps.
+
+    Raises :class:`NotFound` for an unknown index, :class:`Conflict` for one of another model.
+    """
+    from neuronscope.corpus.index import Index
+
+    folder = workspace.index_path(index_id)
+    if not folder.is_dir():
+        raise NotFound(f"There is no index '{index_id}'.", "It may have been deleted.")
+    index = Index.open(folder)
+    usable, why = index.usable(loaded.key)
+    if not usable:
+        raise Conflict(f"Index '{index_id}' is no reference for this model: {why}", "Build one with this model.")
+
+    def quantile(unit: Unit, share: float) -> float:
+        assert unit.address.layer is not None
+        index.stats(unit)  # refuses what the index does not hold
+        sample = index.sample([unit.address.layer])
+        return float(np.quantile(sample.values[unit.index], share))
+
+    return Reference(lambda unit: float(index.stats(unit).mean), quantile)

@@ -1,0 +1,146 @@
+"""Payload values as bytes and back: float32, float16, or 8 bits with a scale for each row.
+
+How far a value that is read may be from the one that was there:
+
+- ``f32``: not at all.
+- ``f16``: at most 2⁻¹¹ of its magnitude, or 2⁻²⁵ where that is more (below 2⁻¹⁴ float16 has fixed steps).
+- ``q8``: at most 1/253 of the row's largest magnitude, which is half a step (that magnitude / 127) and a little for the
+  step's own rounding. Rows below 2⁻¹¹⁹ throughout become zeros.
+
+What float16 can't hold (beyond ±65504, infinite, not a number) makes its payload ``f32``, whatever was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronscope.core.errors import Damaged
+
+F32 = NDArray[np.float32]
+Q8_STEPS = 127
+Q8_BOUND = 1 / 253
+"""Largest error of ``q8`` over the largest magnitude of the row."""
+F16_RELATIVE, F16_ABSOLUTE = 2.0**-11, 2.0**-25
+INDEX = {"u16": "<u2", "u32": "<u4"}
+_VALUE = {"f32": "<f4", "f16": "<f2", "q8": "<i1"}
+
+
+def encode_values(values: F32, quantization: str) -> dict[str, Any]:
+    """``{dtype, values}``, and for ``q8`` ``scales``, float32, one for each row along the last axis."""
+    return encode_many(values[None], quantization)[0]
+
+
+def encode_many(values: F32, quantization: str) -> list[dict[str, Any]]:
+    """:func:`encode_values` of each entry along the first axis, converted all at once."""
+    if quantization == "f16":
+        with np.errstate(over="ignore"):
+            halves = values.astype("<f2")
+        if np.isfinite(halves).all():
+            return [{"dtype": "f16", "values": one.tobytes()} for one in halves]
+    elif quantization == "q8" and np.isfinite(values).all():
+        return _bytes_with_scales(values)
+    if len(values) == 1 or quantization == "f32":
+        return [{"dtype": "f32", "values": one.astype("<f4", copy=False).tobytes()} for one in values]
+    # Only those that hold such a value stay whole.
+    return [encode_values(one, quantization) for one in values]
+
+
+def _bytes_with_scales(values: F32) -> list[dict[str, Any]]:
+    largest = np.abs(values).max(axis=-1, keepdims=True, initial=0)
+    scales = (largest / np.float32(Q8_STEPS)).astype("<f4")
+    # A scale below float32's normal range has too few digits left; such rows are zeros to every purpose.
+    tiny = scales < np.finfo(np.float32).tiny
+    scales[tiny] = 0
+    steps = np.rint(values / np.where(tiny, np.float32(1), scales))
+    steps[np.broadcast_to(tiny, steps.shape)] = 0
+    steps = steps.astype("<i1")
+    return [{"dtype": "q8", "values": v.tobytes(), "scales": s.tobytes()} for v, s in zip(steps, scales, strict=True)]
+
+
+def decode_values(payload: Mapping[str, Any], shape: tuple[int, ...]) -> F32:
+    """The values of a payload in a shape. Raises :class:`Damaged` where they are not that many."""
+    try:
+        raw = np.frombuffer(payload["values"], _VALUE[payload["dtype"]]).reshape(shape)
+        if payload["dtype"] != "q8":
+            return raw.astype(np.float32)
+        scales = np.frombuffer(payload["scales"], "<f4").reshape(*shape[:-1], 1)
+        found: F32 = raw.astype(np.float32) * scales
+        return found
+    except (KeyError, ValueError, TypeError) as error:
+        raise Damaged("A payload of this trace can't be read.", "Its file was changed or cut short.") from error
+
+
+def index_dtype(size: int) -> str:
+    """``u16`` where indices below ``size`` fit it, else ``u32``."""
+    return "u16" if size <= 1 << 16 else "u32"
+
+
+def decode_indices(payload: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """A payload's indices of that name. Raises :class:`Damaged` where they are not that many."""
+    try:
+        return np.frombuffer(payload[name], INDEX[payload["index_dtype"]]).reshape(shape).astype(np.int64)
+    except (KeyError, ValueError, TypeError) as error:
+        raise Damaged("A payload of this trace can't be read.", "Its file was changed or cut short.") from error
+
+
+def size_of(payload: Mapping[str, Any] | None) -> int:
+    """Bytes that a payload's arrays take before compression."""
+    return sum(len(value) for value in (payload or {}).values() if isinstance(value, bytes))
+
+
+def decode(payload: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
+    """Everything in a payload as arrays, by its ``kind``; ``shape`` is that of the entry.
+
+    - ``topk_hidden``: ``positions [n]``, ``indices [n, k]`` into the position's values laid flat, ``values [n, k]``,
+      strongest by |x| first
+    - ``sampled_hidden``: ``positions [n]``, ``indices [w]``, ``values [n, w]``
+    - ``full`` and ``attention_matrix``: ``values`` in the entry's shape
+    - ``attention_row``: ``values [h, k]``, ``first_key``, the position of the first
+    - ``attention_summary``: ``keys [h, n]`` as positions and ``weights [h, n]``, heaviest first, ``entropy [h]`` in nats,
+      ``max [h]``, ``argmax [h]``
+    - ``topk_logits``: ``ids [n]``, ``logits [n]``
+    """
+    kind = payload.get("kind")
+    positions = np.array(payload.get("positions", ()), np.int64)
+    if kind in ("full", "attention_matrix"):
+        return {"values": decode_values(payload, shape), "first_key": payload.get("first_key", 0)}
+    if kind == "attention_row":
+        return {"values": decode_values(payload, shape), "first_key": payload["first_key"]}
+    if kind == "topk_hidden":
+        size = (len(positions), int(payload["k"]))
+        return {
+            "positions": positions,
+            "indices": decode_indices(payload, "indices", size),
+            "values": decode_values(payload, size),
+        }
+    if kind == "sampled_hidden":
+        indices = np.arange(0, int(np.prod(shape[1:])), int(payload["stride"]))
+        return {
+            "positions": positions,
+            "indices": indices,
+            "values": decode_values(payload, (len(positions), len(indices))),
+        }
+    if kind == "attention_summary":
+        return _summary(payload)
+    if kind == "topk_logits":
+        count = int(payload["k"])
+        return {
+            "ids": decode_indices(payload, "ids", (count,)),
+            "logits": decode_values(payload, (count,)),
+        }
+    raise Damaged(f"This trace holds a payload of kind '{str(kind)[:40]}', which this program does not know.")
+
+
+def _summary(payload: Mapping[str, Any]) -> dict[str, Any]:
+    heads, top = int(payload["heads"]), int(payload["top"])
+    floats = {"weights": (heads, top), "entropy": (heads,), "max": (heads,)}
+    found: dict[str, Any] = {
+        name: decode_values({"dtype": "f32", "values": payload[name]}, size) for name, size in floats.items()
+    }
+    found["keys"] = decode_indices(payload, "keys", (heads, top))
+    found["argmax"] = decode_indices(payload, "argmax", (heads,))
+    return found
