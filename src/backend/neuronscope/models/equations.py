@@ -117,7 +117,7 @@ def _mlp(evidence: Evidence, layers: list[int]) -> Equation:
         text = "The router and its experts are not written out: " if experts else "Not established: "
         return Equation("mlp", "MLP", "", "", layers, "", f"{text}{facts}.")
     what = "the function's module, run on numbers from −6 to 6" if facts.gated is None else "what the neurons held"
-    checked = f"Compared with {what}: largest difference {facts.difference:.1e}."
+    checked = f"Compared with {what}: {_off(facts.difference)}."
     return Equation("mlp", "Experts" if experts else "MLP", mlp_latex(facts), mlp_words(facts), layers, checked, note)
 
 
@@ -141,7 +141,7 @@ def _norms(evidence: Evidence, groups: Sequence[Sequence[int]]) -> list[Equation
     for facts, users in by_formula.items():
         names = dict.fromkeys(_place(evidence.names.get(m, "")) for m in users)
         worst = max(f.difference for m in users if isinstance(f := norm_facts(m, evidence.anatomy.d_model), NormFacts))
-        checked = f"Compared with {len(users)} modules run on random vectors: largest relative difference {worst:.1e}."
+        checked = f"Compared with {len(users)} modules run on random vectors: {_off(worst, 'relative ')}."
         found.append(
             Equation(
                 "norm",
@@ -169,7 +169,7 @@ def _embedding(evidence: Evidence) -> Equation:
     if facts.scale is None:
         why = "Not established: what enters the first block could not be made from the rows of the embedding."
         return Equation("embedding", "Embedding", "", "", None, "", why)
-    checked = f"Compared with what entered the first block: largest relative difference {facts.difference:.1e}."
+    checked = f"Compared with what entered the first block: {_off(facts.difference, 'relative ')}."
     return Equation("embedding", "Embedding", embedding_latex(facts), embedding_words(facts), None, checked)
 
 
@@ -178,8 +178,12 @@ def _logits(evidence: Evidence) -> Equation:
     if facts.scale is None:
         why = "Not established: the model's logits could not be made from what its head gave."
         return Equation("logits", "Logits", "", "", None, "", why)
-    checked = f"Compared with the model's logits: largest relative difference {facts.difference:.1e}."
+    checked = f"Compared with the model's logits: {_off(facts.difference, 'relative ')}."
     return Equation("logits", "Logits", logits_latex(facts), logits_words(facts), None, checked)
+
+
+def _off(value: float | None, kind: str = "") -> str:
+    return "the same to the last bit" if value == 0 else f"largest {kind}difference {value:.1e}"
 
 
 def _merged(found: list[Equation]) -> list[Equation]:

@@ -3,8 +3,8 @@
 import type { BlockDiagram, DiagramNode } from "@/api/types";
 
 export const BOX = { width: 158, height: 58, gap: 14, row: 82, ring: 13 };
-const STREAM_X = 46;
-const BRANCH_X = 108;
+const STREAM_X = 78;
+const BRANCH_X = 138;
 
 export interface Placed {
   node: DiagramNode;

@@ -11,7 +11,7 @@ def attention_latex(facts: AttentionFacts) -> str:
     """Scores, weights and output of one head at position ``t``, with the model's own scale, cap, window and grouping."""
     q, k = _side("q", "t", facts), _side("k", "s", facts)
     group = facts.heads // max(1, facts.kv_heads)
-    shared = rf"\lfloor h/{group}\rfloor" if group > 1 and facts.kv_heads > 1 else "1" if group > 1 else "h"
+    shared = rf"\lfloor h/{group}\rfloor" if group > 1 and facts.kv_heads > 1 else "0" if group > 1 else "h"
     q, k = q.replace("@", "h"), k.replace("@", shared)
     scores = rf"{_scale(facts)}{q}^{{\top}}{k}"
     if facts.alibi is not None:
@@ -27,7 +27,7 @@ def attention_latex(facts: AttentionFacts) -> str:
     lines = [rf"z^h_{{ts}}&={scores},\quad {seen}{slopes}", weights.replace("=", "&=", 1)]
     if facts.output_follows is not False:
         lines.append(
-            rf"\operatorname{{Attn}}(x)_t&=W_O\,\bigl[\textstyle\sum_s a^h_{{ts}}\,v^{{{shared}}}_s\bigr]_{{h=1}}^{{{facts.heads}}}"
+            rf"\operatorname{{Attn}}(x)_t&=W_O\,\bigl[\textstyle\sum_s a^h_{{ts}}\,v^{{{shared}}}_s\bigr]_{{h=0}}^{{{facts.heads - 1}}}"
         )
     return r"\begin{aligned}" + r"\\[4pt]".join(lines) + r"\end{aligned}"
 
@@ -61,8 +61,8 @@ def _scale(facts: AttentionFacts) -> str:
 
 
 def _slopes(slopes: tuple[float, ...]) -> str:
-    ends = f"m_1={tex_number(slopes[0])}" + (
-        rf",\ m_{{{len(slopes)}}}={tex_number(slopes[-1])}" if len(slopes) > 1 else ""
+    ends = f"m_0={tex_number(slopes[0])}" + (
+        rf",\ m_{{{len(slopes) - 1}}}={tex_number(slopes[-1])}" if len(slopes) > 1 else ""
     )
     return rf",\quad {ends}"
 

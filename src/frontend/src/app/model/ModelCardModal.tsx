@@ -1,5 +1,6 @@
 import { Skeleton, Stack, Text } from "@mantine/core";
-import { lazy, Suspense } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { lazy, Suspense, useEffect } from "react";
 import { useModelCard } from "@/api/queries/models";
 import { Dialog } from "@/components/Dialog";
 import { ErrorNote } from "@/components/Notice";
@@ -12,6 +13,13 @@ export function ModelCardModal({ modelId }: { modelId: string }) {
   const opened = useParams().get("card") !== null;
   const patch = usePatch();
   const card = useModelCard(modelId, opened);
+  const queries = useQueryClient();
+  const { dataUpdatedAt } = card;
+  useEffect(() => {
+    // Asking for a card loads the model where it was not; the rest of the page hears of it here.
+    if (dataUpdatedAt > 0)
+      for (const key of ["models", "system"]) queries.invalidateQueries({ queryKey: [key] });
+  }, [dataUpdatedAt, queries]);
   return (
     <Dialog
       opened={opened}

@@ -40,13 +40,16 @@ export function Anatomy({ diagram }: { diagram: Diagram }) {
       }
     >
       <div className={classes.anatomy}>
-        <ModelStack
-          diagram={diagram}
-          chosen={chosen}
-          box={box?.id ?? null}
-          onBlock={(kind) => patch({ block: kind === 0 ? null : kind, box: null })}
-          onBox={(id) => patch({ box: id })}
-        />
+        <div className={classes.side}>
+          <ModelStack
+            diagram={diagram}
+            chosen={chosen}
+            box={box?.id ?? null}
+            onBlock={(kind) => patch({ block: kind === 0 ? null : kind, box: null })}
+            onBox={(id) => patch({ box: id })}
+          />
+          {how === "drawing" && <Inspector block={block} node={box} />}
+        </div>
         <div className={classes.block}>
           <BlockHead block={block} kinds={diagram.blocks.length} kind={chosen} />
           {how === "drawing" ? (
@@ -59,7 +62,6 @@ export function Anatomy({ diagram }: { diagram: Diagram }) {
             <BlockList block={block} />
           )}
         </div>
-        {how === "drawing" && <Inspector block={block} node={box} />}
       </div>
     </Section>
   );

@@ -48,7 +48,7 @@ function Row({ equation, layers }: { equation: Equation; layers: number }) {
     equation.layers === null || equation.layers.length === layers ? null : layersWord(equation.layers);
   const Icon = equation.checked !== "" ? IconCircleCheck : IconAlertTriangle;
   return (
-    <section className={classes.equation} aria-label={`${equation.title}${where ? `, ${where}` : ""}`}>
+    <article className={classes.equation} aria-label={`${equation.title}${where ? `, ${where}` : ""}`}>
       <Group justify="space-between" gap="xs">
         <Group gap="xs">
           <h3 className={classes.heading}>{equation.title}</h3>
@@ -88,7 +88,7 @@ function Row({ equation, layers }: { equation: Equation; layers: number }) {
           </Text>
         </Group>
       )}
-    </section>
+    </article>
   );
 }
 

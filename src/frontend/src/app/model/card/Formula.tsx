@@ -5,7 +5,7 @@ import classes from "./Card.module.css";
 
 /** A formula set by KaTeX, with MathML for those who hear the page. What it can't set is shown as it is written. */
 export function Formula({ latex, display = false }: { latex: string; display?: boolean }) {
-  const place = useRef<HTMLElement>(null);
+  const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (place.current)
       katex.render(latex, place.current, {
@@ -18,7 +18,7 @@ export function Formula({ latex, display = false }: { latex: string; display?: b
   }, [latex, display]);
   return display ? (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a long formula scrolls, which has to work by keyboard
-    <section ref={place} className={classes.formula} tabIndex={0} aria-label="Formula" />
+    <div ref={place} className={classes.formula} tabIndex={0} />
   ) : (
     <span ref={place} />
   );

@@ -45,7 +45,8 @@ export function TokenizerTab({ card }: { card: ModelCard }) {
         title="How it splits a sample"
         about={
           <>
-            <code>{JSON.stringify(tokenizer.sample)}</code> as {tokenizer.sample_tokens.length} tokens
+            <code style={{ whiteSpace: "pre-wrap" }}>{JSON.stringify(tokenizer.sample)}</code> as{" "}
+            {tokenizer.sample_tokens.length} tokens
           </>
         }
       >
@@ -112,11 +113,7 @@ export function TokenizerTab({ card }: { card: ModelCard }) {
               </CopyButton>
             </Group>
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reached by keyboard */}
-            <section
-              className={classes.code}
-              tabIndex={0}
-              aria-label={`Text of the chat template ${name}`.trim()}
-            >
+            <section className={classes.code} tabIndex={0} aria-label={labelOf(name)}>
               <code>{text}</code>
             </section>
           </div>
@@ -125,3 +122,5 @@ export function TokenizerTab({ card }: { card: ModelCard }) {
     </Stack>
   );
 }
+
+const labelOf = (name: string) => `Text of the chat template ${name}`.trim();

@@ -51,7 +51,7 @@ describe("the anatomy", () => {
     const dialog = await open("overview");
     const drawing = await within(dialog).findByRole("group", { name: /Diagram of attention \+ MLP/ });
     expect(within(drawing).getAllByRole("button")).toHaveLength(block.nodes.length);
-    const box = within(drawing).getByRole("button", { name: /^in, Linear/ });
+    const box = within(drawing).getByRole("button", { name: "in 4 → 4 mlp_pre" });
     box.focus();
     await userEvent.keyboard("{Enter}");
     expect(box).toHaveAttribute("aria-pressed", "true");
@@ -95,11 +95,11 @@ describe("the anatomy", () => {
 describe("the equations", () => {
   it("are set with MathML, and what could not be established is said", async () => {
     const dialog = await open("equations");
-    const norm = await within(dialog).findByRole("region", { name: "Norm" });
+    const norm = await within(dialog).findByRole("article", { name: "Norm" });
     await waitFor(() => expect(norm.querySelector("math mfrac")).not.toBeNull());
     expect(norm).toHaveTextContent("Used by input_layernorm, norm.");
     expect(norm).toHaveTextContent("largest relative difference 1.2e-07");
-    const mlp = within(dialog).getByRole("region", { name: "MLP, layer 1" });
+    const mlp = within(dialog).getByRole("article", { name: "MLP, layer 1" });
     expect(mlp).toHaveTextContent("Not established: its neurons are not served.");
     expect(mlp.querySelector("math")).toBeNull();
     await expectAccessible(document.body);
@@ -110,7 +110,7 @@ describe("the equations", () => {
     const [first] = card.equations;
     if (!first) throw new Error("the fixture has equations");
     const dialog = await open("equations", { equations: [{ ...first, latex }] });
-    const norm = await within(dialog).findByRole("region", { name: "Norm" });
+    const norm = await within(dialog).findByRole("article", { name: "Norm" });
     await waitFor(() => expect(norm.querySelector(".katex")).not.toBeNull());
     expect(norm.querySelector("a")).toBeNull();
     expect(norm.querySelector(".a")).toBeNull();
