@@ -141,3 +141,28 @@ def test_a_load_that_cannot_fit_is_refused_with_numbers(page: Page, running: Pro
     alert.get_by_role("button", name=f"Back to {BUNDLED}").click()
     expect(page.get_by_label("Model", exact=True)).to_contain_text(BUNDLED)
     expect(alert).to_be_hidden()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_precision_is_compared_neuron_by_neuron(page: Page, running: Program, theme: str) -> None:
+    if theme == "light":
+        page.get_by_label("Switch to the light theme").click()
+    choose_model(page, BUNDLED)
+    page.get_by_label("Model card").click()
+    page.get_by_role("tab", name="Precision").click()
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url(re.compile("precision=p_"), timeout=90_000)
+    expect(page.get_by_test_id("precision-result")).to_be_visible()
+    shown = parse_qs(urlsplit(page.url).query)["precision"][0]
+    worst = running.get(f"/api/precisions/{shown}/neurons", limit=1)["neurons"][0]
+    row = page.get_by_test_id("precision-neurons").get_by_role("row").nth(1)
+    expect(row).to_contain_text(f"mlp_act.{worst['layer']}:{worst['unit']}")
+    expect(row).to_contain_text(f"{worst['correlation']:.3f}")
+    expect(page.get_by_test_id("precision-scatter").locator(".nsewdrag")).to_be_visible()
+    assert violations(page) == []
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="CSV").click()
+    lines = saved.value.path().read_text("utf-8").splitlines()
+    assert len(lines) == 1 + running.get(f"/api/precisions/{shown}")["neurons"]
+    row.get_by_role("link").click()
+    expect(page.get_by_role("heading", name=f"mlp_act.{worst['layer']}:{worst['unit']}")).to_be_visible()

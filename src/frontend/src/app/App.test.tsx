@@ -223,6 +223,8 @@ describe("jobs", () => {
   it("lead nowhere where nothing shows their result", () => {
     expect(resultHref(job({ state: "done", result: null }), [], "")).toBeNull();
     expect(resultHref(job({ kind: "load", result: { model_id: "a/b" } }), [], "")).toBe("/?model=a/b");
+    const compared = job({ kind: "precision", state: "done", result: { comparison_id: "p_1" } });
+    expect(resultHref(compared, [], "")).toBe("/?model=neuronscope/tiny&card=precision&precision=p_1");
     const layout = { trace_id: "t_1", result: { units: ["a.0:0"], coordinates: [[1, 2]] } };
     const analysis = job({ kind: "analysis", result: layout });
     expect(resultHref(analysis, [], "?model=a/b")).toContain("tab=scatter&trace=t_1&source=trace&layoutJob=");

@@ -13,6 +13,8 @@ export function resultHref(job: Job, indexes: readonly IndexEntry[], search: str
     return `/neuron${patchSearch("", { model: index.model_id, unit, index: index.index_id })}`;
   }
   if (job.kind === "weights" && model) return `/${patchSearch("", { model, card: "weights" })}`;
+  const precision = resultText(job, "comparison_id");
+  if (precision) return `/${patchSearch("", { model: job.model_id, card: "precision", precision })}`;
   const scatter = {
     tab: "scatter",
     ...(index

@@ -25,6 +25,12 @@ export const CARD_TABS: readonly CardTab[] = [
   { id: "weights", title: "Weights", content: WeightsTab },
   { id: "tokenizer", title: "Tokenizer", content: TokenizerTab },
   { id: "truth", title: "Truth", content: TruthTab, warns: (card) => card.parity?.holds === false },
+  {
+    id: "precision",
+    title: "Precision",
+    content: lazy(() => import("../precision/PrecisionTab")),
+    when: (card) => card.points.some(({ point, refused }) => point === "mlp_act" && !refused),
+  },
   { id: "points", title: "Hook points", content: PointsTab },
   { id: "about", title: "About", content: AboutTab, when: (card) => card.about !== "" },
 ];

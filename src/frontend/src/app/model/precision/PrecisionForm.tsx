@@ -10,6 +10,7 @@ import { joinPrompts, splitPrompts } from "@/lib/prompts";
 import { SAMPLES } from "@/lib/samples";
 import { usePatch } from "@/state/address";
 import { useSession } from "@/state/session";
+import classes from "./Precision.module.css";
 
 const MOST = 200;
 
@@ -54,46 +55,50 @@ export function PrecisionForm({ modelId, running }: { modelId: string; running: 
       }}
     >
       <Stack gap="xs">
-        <Textarea
-          label="Prompts"
-          description="One on each line; \n stands for a newline inside one. The more text, the surer the figures."
-          autosize
-          minRows={3}
-          maxRows={8}
-          value={text}
-          onChange={(event) => setText(event.currentTarget.value)}
-          styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" } }}
-        />
-        <Group justify="space-between" gap="xs">
-          <Text size="xs" c={fault ? "var(--mantine-color-error)" : "dimmed"} role="status">
-            {fault ?? `${prompts.length} ${prompts.length === 1 ? "prompt" : "prompts"}`}
-          </Text>
-          <Anchor
-            component="button"
-            type="button"
-            size="xs"
-            onClick={() => setText(joinPrompts(SAMPLES.map(({ prompt }) => prompt)))}
-          >
-            Use the samples
-          </Anchor>
-        </Group>
-        <Group align="flex-end" gap="sm">
-          <NativeSelect
-            label="Precision A, to compare with"
-            value={a}
-            data={choices}
-            onChange={(event) => setA(asPrecision(event.currentTarget.value))}
-          />
-          <NativeSelect
-            label="Precision B"
-            value={b}
-            data={choices}
-            onChange={(event) => setB(asPrecision(event.currentTarget.value))}
-          />
-          <Button type="submit" loading={compare.isPending} disabled={fault !== null || running}>
-            Compare
-          </Button>
-        </Group>
+        <div className={classes.form}>
+          <div>
+            <Textarea
+              label="Prompts"
+              description="One on each line; \n stands for a newline inside one. The more text, the surer the figures."
+              autosize
+              minRows={5}
+              maxRows={7}
+              value={text}
+              onChange={(event) => setText(event.currentTarget.value)}
+              styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" } }}
+            />
+            <Group justify="space-between" gap="xs" mt={4}>
+              <Text size="xs" c={fault ? "var(--mantine-color-error)" : "dimmed"} role="status">
+                {fault ?? `${prompts.length} ${prompts.length === 1 ? "prompt" : "prompts"}`}
+              </Text>
+              <Anchor
+                component="button"
+                type="button"
+                size="xs"
+                onClick={() => setText(joinPrompts(SAMPLES.map(({ prompt }) => prompt)))}
+              >
+                Use the samples
+              </Anchor>
+            </Group>
+          </div>
+          <Stack gap="xs">
+            <NativeSelect
+              label="Precision A, to compare with"
+              value={a}
+              data={choices}
+              onChange={(event) => setA(asPrecision(event.currentTarget.value))}
+            />
+            <NativeSelect
+              label="Precision B"
+              value={b}
+              data={choices}
+              onChange={(event) => setB(asPrecision(event.currentTarget.value))}
+            />
+            <Button type="submit" mt={4} loading={compare.isPending} disabled={fault !== null || running}>
+              Compare
+            </Button>
+          </Stack>
+        </div>
         {compare.error && <ErrorNote error={compare.error} compact />}
       </Stack>
     </form>

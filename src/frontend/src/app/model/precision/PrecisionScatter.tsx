@@ -18,7 +18,7 @@ export function PrecisionScatter({ summary, layer }: { summary: PrecisionSummary
   const href = useNeuronHref();
   const graph = useRef<HTMLElement | null>(null);
   const [axes, setAxes] = useState<Axes>("change");
-  const data = useMemo(() => scatterData(summary, axes, layer), [summary, axes, layer]);
+  const data = useMemo(() => scatterData(summary, axes, layer, theme), [summary, axes, layer, theme]);
   const layout = useMemo(() => scatterLayout(summary, axes, theme), [summary, axes, theme]);
   const shown = shownPlaces(summary.points, axes, layer).length;
   const all = layer === null ? summary.neurons : summary.layers.find((row) => row.layer === layer)?.neurons;

@@ -34,12 +34,13 @@ export default function PrecisionTab({ card }: { card: Pick<ModelCard, "model_id
     [patch, queries],
   );
   const job = useJob(jobId, finish);
-  const running = job.data !== undefined && isActive(job.data);
+  // Not known yet is at work, too: an older comparison must not stand there as if it were this one's.
+  const running = jobId !== null && !job.error && (!job.data || isActive(job.data));
   const comparisons = kept.data?.comparisons.filter((one) => one.model_id === modelId) ?? [];
   const chosen = params.get("precision") ?? (running ? null : comparisons[0]?.comparison_id) ?? null;
   return (
     <Stack gap="md">
-      <Text size="sm" c="dimmed" maw={780}>
+      <Text size="sm" c="dimmed">
         The same prompts run through the model in two precisions, one after the other, and every neuron's
         activations are compared token by token.
       </Text>

@@ -19,7 +19,15 @@ export function shownPlaces(points: Points, axes: Axes, layer: number | null): n
   });
 }
 
-export function scatterData(summary: PrecisionSummary, axes: Axes, layer: number | null): object[] {
+/** One layer needs no scale: it is drawn in the page's own colour. */
+const ALONE = { dark: "#38d1b4", light: "#007563" };
+
+export function scatterData(
+  summary: PrecisionSummary,
+  axes: Axes,
+  layer: number | null,
+  theme: "dark" | "light",
+): object[] {
   const { points, a, b } = summary;
   const places = shownPlaces(points, axes, layer);
   const pick = <T>(column: readonly T[]) => places.map((at) => column[at]);
@@ -34,7 +42,6 @@ export function scatterData(summary: PrecisionSummary, axes: Axes, layer: number
       : `mean in ${precisionWord(a)} %{x:.4f}<br>mean in ${precisionWord(b)} %{y:.4f}`;
   return [
     {
-      // Thousands of points: drawn by the graphics card where there is one.
       type: "scatter",
       mode: "markers",
       x,
@@ -43,15 +50,21 @@ export function scatterData(summary: PrecisionSummary, axes: Axes, layer: number
         formatUnit({ point: "mlp_act", layer: points.layer[at] ?? 0, index: points.unit[at] ?? 0 }),
       ),
       marker: {
-        color: pick(points.layer),
+        color: layer === null ? pick(points.layer) : ALONE[theme],
         colorscale: "Viridis",
         cmin: 0,
         cmax: last,
         size: places.length > 1500 ? 4 : 6,
-        opacity: 0.8,
+        opacity: 0.7,
         line: { width: 0 },
         showscale: layer === null && last > 1,
-        colorbar: { title: { text: "layer", side: "top" }, thickness: 10, outlinewidth: 0, tickformat: "d" },
+        colorbar: {
+          title: { text: "layer", side: "top" },
+          thickness: 10,
+          outlinewidth: 0,
+          tick0: 0,
+          dtick: Math.max(1, Math.ceil(last / 8)),
+        },
       },
       hovertemplate: `%{customdata}<br>${words}<extra></extra>`,
     },

@@ -16,7 +16,7 @@ describe("a comparison in words", () => {
       "In NF4 the weights take 25.0 % of the memory of float32: 1.5 MB instead of 6.0 MB.",
     );
     expect(lossSentence(comparison())).toBe(
-      "It finds the same next token likeliest at 87.5 % of the 1,120 tokens; the loss on the prompts rises from 3.200 to 3.500 nats a token.",
+      "It finds the same next token likeliest at 87.5 % of the positions; the loss on the prompts rises from 3.200 to 3.500 nats a token.",
     );
     expect(layerSentence(comparison())).toContain("Layer 1 changes most");
     expect(layerSentence(comparison())).toContain("25.0 % of its neurons correlate below 0.9");
@@ -27,7 +27,7 @@ describe("a comparison in words", () => {
     const same = comparison({ weight_bytes_b: 6_000_000, loss_b: 3.2001 });
     expect(memorySentence(same)).toContain("as much memory as float32");
     expect(lossSentence(same)).toContain("stays at 3.200 nats");
-    expect(lossSentence(comparison({ loss_a: null }))).toMatch(/tokens\.$/);
+    expect(lossSentence(comparison({ loss_a: null }))).toMatch(/positions\.$/);
     expect(memorySentence(comparison({ weight_bytes_b: 12_000_000 }))).toContain("2.0 times the memory of");
     const [only] = comparison().layers;
     expect(layerSentence(comparison({ layers: [{ ...only, median_correlation: null } as never] }))).toContain(
@@ -60,7 +60,10 @@ describe("the scatter", () => {
   });
 
   it("carries each neuron's address, and draws the line of no change between the means", () => {
-    const [trace] = scatterData(comparison(), "change", null) as { customdata: string[]; x: number[] }[];
+    const [trace] = scatterData(comparison(), "change", null, "dark") as {
+      customdata: string[];
+      x: number[];
+    }[];
     expect(trace?.customdata).toEqual(["mlp_act.0:0", "mlp_act.0:1", "mlp_act.1:1"]);
     expect(trace?.x).toEqual([0.99, 0.8, 0.95]);
     expect(scatterLayout(comparison(), "means", "dark").shapes).toHaveLength(1);

@@ -34,8 +34,8 @@ export function memorySentence({ a, b, weight_bytes_a, weight_bytes_b }: Precisi
 }
 
 export function lossSentence(summary: PrecisionSummary): string {
-  const { loss_a, loss_b, same_next, tokens } = summary;
-  const next = `It finds the same next token likeliest at ${formatPercent(same_next)} of the ${tokens.toLocaleString("en-US")} tokens`;
+  const { loss_a, loss_b, same_next } = summary;
+  const next = `It finds the same next token likeliest at ${formatPercent(same_next)} of the positions`;
   if (loss_a === null || loss_b === null) return `${next}.`;
   const change = loss_b - loss_a;
   const moved =
