@@ -182,8 +182,8 @@ def _logits(evidence: Evidence) -> Equation:
     return Equation("logits", "Logits", logits_latex(facts), logits_words(facts), None, checked)
 
 
-def _off(value: float | None, kind: str = "") -> str:
-    return "the same to the last bit" if value == 0 else f"largest {kind}difference {value:.1e}"
+def _off(value: float | None) -> str:
+    return "the same to the last bit" if value == 0 else f"largest relative difference {value:.1e}"
 
 
 def _merged(found: list[Equation]) -> list[Equation]:

@@ -26,9 +26,8 @@ def attention_latex(facts: AttentionFacts) -> str:
     slopes = _slopes(facts.alibi) if facts.alibi is not None else ""
     lines = [rf"z^h_{{ts}}&={scores},\quad {seen}{slopes}", weights.replace("=", "&=", 1)]
     if facts.output_follows is not False:
-        lines.append(
-            rf"\operatorname{{Attn}}(x)_t&=W_O\,\bigl[\textstyle\sum_s a^h_{{ts}}\,v^{{{shared}}}_s\bigr]_{{h=0}}^{{{facts.heads - 1}}}"
-        )
+        mixed = rf"\bigl[\textstyle\sum_s a^h_{{ts}}\,v^{{{shared}}}_s\bigr]_{{h=0}}^{{{facts.heads - 1}}}"
+        lines.append(rf"\operatorname{{Attn}}(x)_t&=W_O\,{mixed}")
     return r"\begin{aligned}" + r"\\[4pt]".join(lines) + r"\end{aligned}"
 
 
