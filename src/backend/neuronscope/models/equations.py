@@ -141,7 +141,7 @@ def _norms(evidence: Evidence, groups: Sequence[Sequence[int]]) -> list[Equation
     for facts, users in by_formula.items():
         names = dict.fromkeys(_place(evidence.names.get(m, "")) for m in users)
         worst = max(f.difference for m in users if isinstance(f := norm_facts(m, evidence.anatomy.d_model), NormFacts))
-        checked = f"Compared with {len(users)} modules run on random vectors: {_off(worst, 'relative ')}."
+        checked = f"Compared with {len(users)} modules run on random vectors: {_off(worst)}."
         found.append(
             Equation(
                 "norm",
@@ -169,7 +169,7 @@ def _embedding(evidence: Evidence) -> Equation:
     if facts.scale is None:
         why = "Not established: what enters the first block could not be made from the rows of the embedding."
         return Equation("embedding", "Embedding", "", "", None, "", why)
-    checked = f"Compared with what entered the first block: {_off(facts.difference, 'relative ')}."
+    checked = f"Compared with what entered the first block: {_off(facts.difference)}."
     return Equation("embedding", "Embedding", embedding_latex(facts), embedding_words(facts), None, checked)
 
 
@@ -178,7 +178,7 @@ def _logits(evidence: Evidence) -> Equation:
     if facts.scale is None:
         why = "Not established: the model's logits could not be made from what its head gave."
         return Equation("logits", "Logits", "", "", None, "", why)
-    checked = f"Compared with the model's logits: {_off(facts.difference, 'relative ')}."
+    checked = f"Compared with the model's logits: {_off(facts.difference)}."
     return Equation("logits", "Logits", logits_latex(facts), logits_words(facts), None, checked)
 
 
