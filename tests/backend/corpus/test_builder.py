@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backend.corpus.brute import (
     CONTEXT,
     NEURONS,
+    Row,
     bare_values,
     indexed,
     rows_of,
@@ -29,6 +30,7 @@ from neuronscope.core.errors import (
     StorageFull,
 )
 from neuronscope.corpus import files
+from neuronscope.corpus.bins import BINS, edges
 from neuronscope.corpus.builder import build_index, choose_layers
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings
@@ -81,6 +83,7 @@ def check_exact(loaded: LoadedModel, texts: list[str], index: Index, sample: int
     assert np.array_equal(moments[:, 3], counted.max(0))
     assert np.array_equal(moments[:, 4], (counted > 0).mean(0))
 
+    check_sources_and_spread(loaded, texts, index, rows, values)
     where = stored(folder, "sample_keys").tolist()
     flat = [(number, position) for number, row in enumerate(rows) for position in range(len(row.ids))]
     expected = np.array([values[flat[key][0]][flat[key][1]] for key in where]).reshape(len(where), -1)
@@ -91,6 +94,40 @@ def check_exact(loaded: LoadedModel, texts: list[str], index: Index, sample: int
         if rows[n].ids[position] not in special
     }
     assert where == sorted(sorted(hashes, key=lambda key: (hashes[key], key))[:sample])
+
+
+def check_sources_and_spread(
+    loaded: LoadedModel, texts: list[str], index: Index, rows: list[Row], values: list[np.ndarray]
+) -> None:
+    """Each token's characters, and the histogram over exactly the tokens whose places the seed chooses."""
+    folder, manifest = index.folder, index.manifest
+    before = len(loaded.tokenizer("")["input_ids"])
+    offsets = [loaded.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True) for text in texts]
+    expected = []
+    for row in rows:
+        first = row.window * (manifest.window - before)
+        pairs = offsets[row.doc]["offset_mapping"][first : first + len(row.ids) - before]
+        expected += [[0, 0]] * before + [list(pair) for pair in pairs]
+    assert stored(folder, "token_chars").tolist() == expected
+    special = set(loaded.tokenizer.all_special_ids)
+    chosen = np.array(
+        [
+            values[number][position]
+            for number, row in enumerate(rows)
+            for position, token in enumerate(row.ids)
+            if token not in special
+            and place_hash(manifest.seed, row.doc, row.window, position) < manifest.histogram * 2**64
+        ]
+    ).reshape(-1, manifest.total_units)
+    assert manifest.sampled == len(chosen)
+    table = stored(folder, "spread")
+    for neuron in range(manifest.total_units):
+        column = chosen[:, neuron].astype(float)
+        right = np.searchsorted(edges(), column, side="right")
+        at = np.where(column >= 0, right, np.searchsorted(edges(), column, side="left"))
+        assert np.array_equal(table[neuron], np.bincount(at, minlength=BINS))
+    powers = np.stack([(chosen.astype(np.float64) ** n).sum(0) for n in (1, 2, 3, 4)], axis=1)
+    assert np.allclose(stored(folder, "powers"), powers, rtol=1e-9, atol=1e-12)
 
 
 def place_hash(seed: int, doc: int, window: int, position: int) -> int:
@@ -129,7 +166,7 @@ def test_an_index_equals_brute_force(
     seed: int,
 ) -> None:
     loaded = tiny_llama(act, seed, dtype, bos)
-    chosen = Settings(window=window, batch_tokens=batch_tokens, shard=shard, sample=7)
+    chosen = Settings(window=window, batch_tokens=batch_tokens, shard=shard, sample=7, histogram=0.4)
     folder = tmp_path_factory.mktemp("index") / "x"
     if not any(texts):
         with pytest.raises(BadRequest, match="no text"):
@@ -245,7 +282,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("error", [Cancelled("stopped"), Stop()])
-def test_stopping_leaves_nothing_behind(tmp_path: Path, error: Exception) -> None:
+def test_stopping_in_the_first_shard_leaves_nothing_behind(tmp_path: Path, error: Exception) -> None:
     calls = 0
 
     def check() -> None:
@@ -281,14 +318,6 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_an_earlier_attempt_left_is_cleared(tmp_path: Path) -> None:
-    left = tmp_path / f".x{files.UNFINISHED}"
-    left.mkdir()
-    (left / "manifest.json").write_text("{}")
-    build_index(tiny_llama(), from_texts(["abc"]), tmp_path / "x")
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]
-
-
 def test_progress_counts_documents_to_the_end(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     texts = ["", "abc", "de", "", "f" * 60]
@@ -305,17 +334,16 @@ def test_progress_counts_documents_to_the_end(tmp_path: Path) -> None:
 
 
 def test_every_use_of_the_model_goes_through_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from neuronscope.corpus import builder
-
+    loaded = tiny_llama()
     inside = False
     forwards = 0
-    run_batch = builder.run_batch
+    forward = loaded.model.base_model.forward
 
-    def watched(*args: object) -> object:
+    def watched(*args: object, **named: object) -> object:
         nonlocal forwards
         assert inside
         forwards += 1
-        return run_batch(*args)
+        return forward(*args, **named)
 
     def run(work: object) -> object:
         nonlocal inside
@@ -325,8 +353,8 @@ def test_every_use_of_the_model_goes_through_run(tmp_path: Path, monkeypatch: py
         finally:
             inside = False
 
-    monkeypatch.setattr(builder, "run_batch", watched)
-    build_index(tiny_llama(), from_texts(["abc"] * 6), tmp_path / "x", settings=Settings(batch_tokens=8), run=run)
+    monkeypatch.setattr(loaded.model.base_model, "forward", watched)
+    build_index(loaded, from_texts(["abc"] * 6), tmp_path / "x", settings=Settings(batch_tokens=8), run=run)
     assert forwards == 3
 
 

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from neuronscope.core.errors import Conflict, Damaged, StorageFull
-from neuronscope.corpus.files import Appender, load, save, written_whole
+from neuronscope.core.errors import Damaged
+from neuronscope.corpus.files import Appender, load, save
 
 
 def test_a_file_can_grow_and_reads_as_npy(tmp_path: Path) -> None:
@@ -53,29 +52,3 @@ def test_a_file_of_another_kind_is_damaged(tmp_path: Path) -> None:
         load(tmp_path / "c.npy", np.int32, (1,))
     with pytest.raises(Damaged):
         load(tmp_path / "nothing.npy", np.int32, (1,))
-
-
-def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    with written_whole(tmp_path / "x") as folder:
-        (folder / "a").write_text("a")
-        assert not (tmp_path / "x").exists()
-    assert (tmp_path / "x" / "a").read_text() == "a"
-    with pytest.raises(Conflict), written_whole(tmp_path / "x"):
-        pytest.fail("it is there already")
-    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "y") as folder:
-        _interrupted(folder / "a")
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]
-
-
-@pytest.mark.parametrize(
-    ("number", "error"), [(errno.ENOSPC, StorageFull), (errno.EDQUOT, StorageFull), (errno.EACCES, OSError)]
-)
-def test_only_a_full_disk_is_called_full(tmp_path: Path, number: int, error: type[Exception]) -> None:
-    with pytest.raises(error), written_whole(tmp_path / "y"):
-        raise OSError(number, "")
-    assert list(tmp_path.iterdir()) == []
-
-
-def _interrupted(file: Path) -> None:
-    file.write_text("half")
-    raise KeyboardInterrupt

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neuronscope.corpus.moments import BLOCK
 from neuronscope.corpus.topk import NO_KEY, RADIUS, WIDTH, Batch, TopK
 
 UNITS = 5
@@ -58,16 +59,18 @@ def test_it_keeps_what_sorting_everything_keeps(grids: list[np.ndarray], k: int,
         if not flat:
             continue
         tensor = torch.from_numpy(grid).to(getattr(torch, dtype))
-        highest = tensor.reshape(-1, UNITS)[flat].amax(0)
+        counted = tensor.reshape(-1, UNITS)[flat].float()
+        highest = torch.stack([block.amax(0) for block in counted.split(BLOCK)])
         key_of_cell = torch.full((grid.shape[0] * grid.shape[1],), -1)
         key_of_cell[flat] = torch.tensor(keys)
-        batch = Batch(torch.tensor(flat), key_of_cell, torch.tensor(length), grid.shape[1])
+        batch = Batch(torch.tensor(flat), key_of_cell, torch.tensor(length), grid.shape[1], keys[0])
         state.update(tensor, highest, batch)
+    values, kept_keys, excerpts = state.ranked()
     for unit in range(UNITS):
         expected = sorted(every[unit], key=lambda hit: (-hit[0], hit[1]))[:k]
         n = len(expected)
-        assert state.values[unit, :n].tolist() == [hit[0] for hit in expected]
-        assert state.keys[unit].tolist() == [hit[1] for hit in expected] + [NO_KEY] * (k - n)
-        kept = state.excerpts()[unit, :n].numpy()
+        assert values[unit, :n].tolist() == [hit[0] for hit in expected]
+        assert kept_keys[unit].tolist() == [hit[1] for hit in expected] + [NO_KEY] * (k - n)
+        kept = excerpts[unit, :n].numpy()
         assert np.array_equal(kept, np.array([hit[2] for hit in expected]).reshape(n, WIDTH), equal_nan=True)
-        assert bool((state.values[unit, n:] == -torch.inf).all())
+        assert bool((values[unit, n:] == -torch.inf).all())

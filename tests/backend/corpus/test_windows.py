@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neuronscope.corpus import windows
 from neuronscope.corpus.readers import Document, bundled
-from neuronscope.corpus.windows import NO_PART, Tokenizer, in_shards, leading_special, plan_batches
+from neuronscope.corpus.windows import NO_PART, Tokenizer, in_shards, leading_special, plan_batches, stretches
 from neuronscope.models.bundled.labels import token_parts
 from support.tokenizers import tiny_tokenizer
 
@@ -76,4 +77,27 @@ def test_batches_hold_each_window_once_within_the_limit(lengths: list[int], toke
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (4, [2, 2]), (5, [2, 2, 1])])
 def test_shards_hold_a_fixed_number_of_documents(count: int, sizes: list[int]) -> None:
-    assert [len(lot) for lot in in_shards(iter(documents(*"a" * count)), 2)] == sizes
+    assert [len(lot) for lot in in_shards(iter(documents(*"a" * count)), 2, 1 << 20)] == sizes
+
+
+def test_shards_end_early_where_their_documents_are_long() -> None:
+    texts = ["aaaa", "é", "b", "cccccccc", "", "d"]
+    lots = in_shards(iter(documents(*texts)), 3, 6)
+    assert [[document.text for document in lot] for lot in lots] == [["aaaa", "é"], ["b", "cccccccc"], ["", "d"]]
+
+
+def test_a_long_document_is_tokenized_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "STRETCH", 10)
+    text = "one two three four\nfive " + "x" * 25 + " é end"
+    pieces = list(stretches(text))
+    assert "".join(piece for _, piece in pieces) == text
+    assert all(len(piece) <= 10 and text[start : start + len(piece)] == piece for start, piece in pieces)
+    assert [piece for _, piece in pieces][:2] == ["one two", " three"]
+    tokenizer = tiny_tokenizer(258)
+    shard = Tokenizer(tokenizer, 8).shard(list(documents("short", text)))
+    whole = [tokenizer(part, add_special_tokens=False)["input_ids"] for part in ("short", text)]
+    assert shard.ids[shard.ids != 0].tolist() == [*whole[0], *whole[1]], "bytes are cut the same anywhere"
+    inner = shard.ids != 0
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    assert shard.chars[inner][5:].tolist() == [list(pair) for pair in offsets]
+    assert shard.chars[~inner].tolist() == [[0, 0]] * int((~inner).sum())

@@ -1,12 +1,10 @@
-"""How an index lies on disk: ``.npy`` files in one folder, written beside its place and moved there when whole."""
+"""How arrays lie on disk: ``.npy`` files in one folder, each written so that it need not fit in memory."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -15,34 +13,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from neuronscope.core.errors import Conflict, Damaged
-from neuronscope.core.storage import full_disk_named
+from neuronscope.core.errors import Damaged
 
-UNFINISHED = ".unfinished"
-"""Ends the name of a folder that is still being written; the name starts with a dot."""
 _CHUNK = 1 << 24
-
-
-@contextlib.contextmanager
-def written_whole(folder: Path) -> Iterator[Path]:
-    """A fresh folder to write into; it becomes ``folder`` when the block ends, and is removed when the block fails.
-
-    Raises :class:`Conflict` where ``folder`` exists, :class:`StorageFull` for a full disk.
-    """
-    if folder.exists():
-        raise Conflict(f"'{folder.name}' exists already.", "Delete it first, or choose another name.")
-    unfinished = folder.with_name(f".{folder.name}{UNFINISHED}")
-    try:
-        if unfinished.exists():
-            shutil.rmtree(unfinished)
-        with full_disk_named():
-            unfinished.mkdir(mode=0o700, parents=True)
-            yield unfinished
-            _to_disk(unfinished)
-            unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
 
 
 def write_bytes(stream: BinaryIO, data: memoryview) -> None:
@@ -149,11 +122,23 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
 
 
-def _to_disk(folder: Path) -> None:
-    """Have the system write everything out before the folder gets its name."""
+def commit(folder: Path, place: Path) -> None:
+    """Have the system write a folder's files out, then give it its name: it is there whole or not at all."""
+    to_disk(folder)
+    folder.rename(place)
+    _folder_to_disk(place.parent)
+
+
+def to_disk(folder: Path) -> None:
+    """Have the system write out everything that lies in a folder."""
     for path in folder.iterdir():
-        with path.open("r+b") as stream:
-            os.fsync(stream.fileno())
+        if path.is_file():
+            with path.open("r+b") as stream:
+                os.fsync(stream.fileno())
+    _folder_to_disk(folder)
+
+
+def _folder_to_disk(folder: Path) -> None:
     if os.name == "posix":  # elsewhere a folder can't be opened
         descriptor = os.open(folder, os.O_RDONLY)
         try:

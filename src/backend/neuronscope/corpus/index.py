@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neuronscope.core.address import Unit
 from neuronscope.core.errors import BadAddress, BadRequest, Conflict, Damaged
 from neuronscope.corpus.answers import Context, CorpusSample, DrivenNeuron, NgramStat, TokenStat, UnitStats
+from neuronscope.corpus.bins import BINS, POWERS
 from neuronscope.corpus.files import folder_bytes, load, load_json
 from neuronscope.corpus.manifest import COLUMNS, RADIUS, WIDTH, Manifest
 from neuronscope.corpus.ngrams import Gram, count_grams, grams_at
@@ -39,6 +40,11 @@ class Index:
         self._moments = load(folder / "moments.npy", np.float64, (units, len(COLUMNS)))
         self._sample_keys = load(folder / "sample_keys.npy", np.int64, (m.sample,))
         self._sample_values = load(folder / "sample_values.npy", np.float32, (units, m.sample))
+        self._chars = load(folder / "token_chars.npy", np.int32, (m.tokens_run, 2))
+        self._source_files = load(folder / "source_files.npy", np.int32, (m.documents,))
+        self._source_lines = load(folder / "source_lines.npy", np.int64, (m.documents,))
+        self._spread = load(folder / "spread.npy", np.int32, (units, BINS))
+        self._powers = load(folder / "powers.npy", np.float64, (units, POWERS))
         self._inverse_starts = load(folder / "inverse_starts.npy", np.int64, (m.vocabulary + 1,))
         self._inverse_units = load(folder / "inverse_units.npy", np.int32, (m.pairs,))
         self._inverse_values = load(folder / "inverse_values.npy", np.float32, (m.pairs, 2))
@@ -58,7 +64,7 @@ class Index:
         folder = Path(folder)
         index = cls(folder, Manifest.read(folder))
         if model_key is not None:
-            usable, note = index.usable(model_key)
+            usable, note = index.manifest.usable(model_key)
             if not usable:
                 raise Conflict(note, "Build an index for this model.")
         return index
@@ -75,9 +81,7 @@ class Index:
 
     def usable(self, model_key: str) -> tuple[bool, str]:
         """Whether it was built on exactly this model, and if not, why it can't be used."""
-        if model_key == self.manifest.model_key:
-            return True, ""
-        return False, f"It was built on other weights, tokenizer or dtype of {self.manifest.model_id}."
+        return self.manifest.usable(model_key)
 
     def top(self, units: Units, k: int = 20, window: int = RADIUS) -> list[Context]:
         """The ``k`` strongest contexts of one unit (``"mlp_act.7:42"``) or of several together, strongest first.

@@ -12,7 +12,7 @@ from neuronscope.core.errors import BadRequest, Damaged, NotFound
 from neuronscope.corpus.files import load_json, save_json
 
 FORMAT = "neuronscope-index"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FILE = "manifest.json"
 RADIUS = 16
 """Tokens kept on either side of a peak."""
@@ -26,23 +26,28 @@ class Settings:
     """What an index's content depends on beside model and corpus.
 
     ``window`` is the longest row in tokens (``None``: the model's context, at most 1024), ``batch_tokens`` the size of
-    a batch with its padding (``None``: as many as keep a batch's values within 256 MB, at most 4096), ``shard`` the
-    documents whose windows are sorted together, ``sample`` the tokens of the corpus sample, ``seed`` chooses them.
+    a batch with its padding (``None``: what suits the device). A *shard* is what is sorted by length together and kept
+    at once: ``shard`` documents, or fewer that reach ``shard_bytes`` bytes of text. ``sample`` are the tokens whose
+    values are kept, ``histogram`` is the share of tokens that histograms are counted over, ``seed`` chooses both.
     """
 
     window: int | None = None
     batch_tokens: int | None = None
-    shard: int = 1024
+    shard: int = 8192
+    shard_bytes: int = 1 << 20
     sample: int = 512
+    histogram: float = 0.01
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("window", "batch_tokens", "shard"):
+        for name in ("window", "batch_tokens", "shard", "shard_bytes"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise BadRequest(f"{name} is {value}; it is at least 1.")
         if self.sample < 0 or self.seed < 0:
             raise BadRequest("sample and seed are not negative.")
+        if not 0 <= self.histogram <= 1:
+            raise BadRequest(f"histogram is {self.histogram}; it is a share, from 0 to 1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,8 @@ class Manifest:
 
     ``documents`` counts empty ones too; ``tokens`` counts those that are not special, ``tokens_run`` all of them.
     ``prefix`` are the tokens put before every window, ``unavailable`` layers left out with the reasons, ``pairs``
-    the entries of the inverse by token, ``vocabulary`` one more than the largest token id.
+    the entries of the inverse by token, ``vocabulary`` one more than the largest token id. ``sampled`` are the tokens
+    that histograms were counted over, ``files`` those that the documents came from.
     """
 
     model_id: str
@@ -70,10 +76,15 @@ class Manifest:
     prefix: tuple[int, ...]
     batch_tokens: int
     shard: int
+    shard_bytes: int
     seed: int
     sample: int
+    histogram: float
+    sampled: int
+    files: tuple[str, ...]
     documents: int
     windows: int
+    shards: int
     tokens: int
     tokens_run: int
     pairs: int
@@ -86,6 +97,14 @@ class Manifest:
         """Units of all layers."""
         return sum(self.units)
 
+    def usable(self, model_key: str | None) -> tuple[bool, str]:
+        """Whether an index fits the model with this key (``None``: it isn't on this machine), and if not, why."""
+        if model_key is None:
+            return False, f"{self.model_id} is not on this machine."
+        if model_key != self.model_key:
+            return False, f"It was built on other weights, tokenizer or dtype of {self.model_id}."
+        return True, ""
+
     def address(self, layer: int) -> Address:
         """The point at a layer."""
         return Address(self.point, layer)
@@ -96,7 +115,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """Raises :class:`NotFound` where there is none, :class:`Damaged` for a broken one or a newer version."""
+        """Raises :class:`NotFound` where there is none, :class:`Damaged` for a broken one or another format version."""
         if not (folder / FILE).is_file():
             raise NotFound(f"'{folder.name}' is no index.", "An index is a folder with a manifest.json.")
         found = load_json(folder / FILE)
@@ -109,6 +128,12 @@ class Manifest:
             raise Damaged(
                 f"The index '{folder.name}' has format version {version}; this program reads up to {FORMAT_VERSION}.",
                 "Update NeuronScope, or build the index anew.",
+            )
+        if version < FORMAT_VERSION:
+            raise Damaged(
+                f"The index '{folder.name}' has format version {version}, from before histograms and sources were kept; "
+                f"this program reads version {FORMAT_VERSION}.",
+                "Build the index anew.",
             )
         return cls._checked(found, folder)
 
@@ -145,6 +170,12 @@ def _count(value: object) -> int:
     return value
 
 
+def _share(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise TypeError
+    return float(value)
+
+
 def _list(value: object) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError
@@ -160,6 +191,7 @@ def _texts(value: object) -> dict[str, str]:
 _READERS: dict[str, Any] = {
     "str": _text,
     "int": _count,
+    "float": _share,
     "tuple[str, ...]": lambda value: tuple(_text(entry) for entry in _list(value)),
     "tuple[int, ...]": lambda value: tuple(_count(entry) for entry in _list(value)),
     "dict[str, str]": _texts,

@@ -26,12 +26,15 @@ BUNDLED_SEED = 2024
 class Document:
     """One text of a corpus. ``ordinal`` counts from 0 and counts empty documents too.
 
-    ``spans`` cover the text with the names of its parts, where the corpus labels them.
+    ``spans`` cover the text with the names of its parts, where the corpus labels them. ``file`` and ``line`` say where it
+    came from: the line it starts on, or the row of a table, from 1; ``None`` and 0 where it came from no file.
     """
 
     ordinal: int
     text: str
     spans: tuple[Span, ...] | None = None
+    file: str | None = None
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +135,16 @@ def read_text(path: Path | str, name: str | None = None) -> Corpus:
     file = _existing(path)
 
     def read() -> Iterator[Document]:
-        ordinal, lines = 0, list[str]()
-        for _, line in _lines(file):
+        ordinal, first, lines = 0, 0, list[str]()
+        for number, line in _lines(file):
             if line.strip():
+                first = first if lines else number
                 lines.append(line)
             elif lines:
-                yield Document(ordinal, "\n".join(lines))
+                yield Document(ordinal, "\n".join(lines), None, file.name, first)
                 ordinal, lines = ordinal + 1, []
         if lines:
-            yield Document(ordinal, "\n".join(lines))
+            yield Document(ordinal, "\n".join(lines), None, file.name, first)
 
     return Corpus(name or file.stem, read)
 
@@ -152,7 +156,8 @@ def read_jsonl(path: Path | str, field: str = "text", name: str | None = None) -
     def read() -> Iterator[Document]:
         numbered = ((number, line) for number, line in _lines(file) if line.strip())
         for ordinal, (number, line) in enumerate(numbered):
-            yield Document(ordinal, _field_of(line, field, f"Line {number} of '{file.name}'"))
+            text = _field_of(line, field, f"Line {number} of '{file.name}'")
+            yield Document(ordinal, text, None, file.name, number)
 
     return Corpus(name or file.stem, read)
 

@@ -25,25 +25,36 @@ class Sample:
     def __init__(self, size: int, units: int) -> None:
         self.size = size
         self.keys = np.zeros(0, np.int64)
+        self.hashes = np.zeros(0, np.uint64)
         self.values = np.zeros((0, units), np.float32)
-        self._hashes = np.zeros(0, np.uint64)
 
     def expect(self, keys: NDArray[np.int64], hashes: NDArray[np.uint64]) -> None:
         """Choose anew with these further tokens; values of those chosen among them are to follow by :meth:`fill`."""
+        if self.size and len(self.keys) == self.size:
+            near = hashes <= self.hashes.max()
+            keys, hashes = keys[near], hashes[near]
         all_keys = np.concatenate((self.keys, keys))
-        all_hashes = np.concatenate((self._hashes, hashes))
+        all_hashes = np.concatenate((self.hashes, hashes))
         chosen = np.lexsort((all_keys, all_hashes))[: self.size]
         chosen = chosen[np.argsort(all_keys[chosen])]
         values = np.zeros((len(chosen), self.values.shape[1]), np.float32)
         old = chosen < len(self.keys)
         values[old] = self.values[chosen[old]]
-        self.keys, self._hashes, self.values = all_keys[chosen], all_hashes[chosen], values
+        self.keys, self.hashes, self.values = all_keys[chosen], all_hashes[chosen], values
 
     def wanted(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Which of these ascending keys, by index, belong to the sample."""
-        return np.flatnonzero(np.isin(keys, self.keys, assume_unique=True))
+        if self.keys.size == 0:
+            return np.zeros(0, np.int64)
+        at = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
+        return np.flatnonzero(self.keys[at] == keys)
 
     def fill(self, keys: NDArray[np.int64], first_unit: int, values: NDArray[np.float32]) -> None:
         """Set ``values`` ``[token, unit]`` of chosen tokens for the units from ``first_unit`` on."""
         rows = np.searchsorted(self.keys, keys)
         self.values[rows, first_unit : first_unit + values.shape[1]] = values
+
+
+def share_below(share: float) -> np.uint64:
+    """The hash below which that share of all places lies."""
+    return np.uint64(min(2**64 - 1, int(share * 2**64)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,11 @@ from neuronscope.corpus.readers import Document
 
 NO_PART = 255
 """Stands for *unlabelled* where parts are kept as one byte a token."""
+STRETCH = 1 << 16
+"""Characters of a document that are tokenized at once."""
+LOT = 1 << 18
+"""Characters of several documents that are tokenized at once."""
+Tokens = tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,14 @@ class Shard:
 
     ``ids`` and ``parts`` are the windows end to end, in the order of (document, window); window ``w`` is
     ``ids[starts[w]:starts[w + 1]]`` and belongs to document ``docs[w]``. ``windows_of`` counts each document's windows
-    (0 for an empty one), ``first_doc`` is the ordinal of the first.
+    (0 for an empty one), ``first_doc`` is the ordinal of the first. ``chars`` ``[token, 2]`` is the range of characters
+    of the document that each token stands for: 0, 0 for one that was put in front, -1, -1 where the tokenizer can't say.
     """
 
     first_doc: int
     ids: NDArray[np.int32]
     parts: NDArray[np.uint8]
+    chars: NDArray[np.int32]
     starts: NDArray[np.int64]
     docs: NDArray[np.int32]
     windows_of: NDArray[np.int64]
@@ -81,54 +87,103 @@ class Tokenizer:
 
     def shard(self, documents: Sequence[Document]) -> Shard:
         """Tokenize documents, which must be consecutive and not none."""
-        encoded = self._encode(documents)
-        ids: list[NDArray[np.int32]] = []
-        parts: list[NDArray[np.uint8]] = []
-        docs: list[int] = []
+        ids, parts, chars = [np.zeros(0, np.int32)], [np.zeros(0, np.uint8)], [np.zeros((0, 2), np.int32)]
+        docs = list[int]()
         windows_of = np.zeros(len(documents), np.int64)
-        before = np.array(self.prefix, np.int32)
-        unlabelled = np.full(len(before), NO_PART, np.uint8)
-        for number, (document, (tokens, labels)) in enumerate(zip(documents, encoded, strict=True)):
-            for start in range(0, len(tokens), self.stride):
-                ids.append(np.concatenate((before, tokens[start : start + self.stride])))
-                parts.append(np.concatenate((unlabelled, labels[start : start + self.stride])))
+        front = len(self.prefix)
+        before = (np.array(self.prefix, np.int32), np.full(front, NO_PART, np.uint8), np.zeros((front, 2), np.int32))
+        for number, (document, tokens) in enumerate(zip(documents, self._encode(documents), strict=True)):
+            for start in range(0, len(tokens[0]), self.stride):
+                stop = start + self.stride
+                ids.append(np.concatenate((before[0], tokens[0][start:stop])))
+                parts.append(np.concatenate((before[1], tokens[1][start:stop])))
+                chars.append(np.concatenate((before[2], tokens[2][start:stop])))
                 docs.append(document.ordinal)
                 windows_of[number] += 1
-        starts = np.cumsum([0, *(len(window) for window in ids)], dtype=np.int64)
         return Shard(
             documents[0].ordinal,
-            np.concatenate(ids) if ids else np.zeros(0, np.int32),
-            np.concatenate(parts) if parts else np.zeros(0, np.uint8),
-            starts,
+            np.concatenate(ids),
+            np.concatenate(parts),
+            np.concatenate(chars),
+            np.cumsum([0, *(len(window) for window in ids[1:])], dtype=np.int64),
             np.array(docs, np.int32),
             windows_of,
         )
 
-    def _encode(self, documents: Sequence[Document]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.uint8]]]:
-        labelled = bool(self.parts)
+    def _encode(self, documents: Sequence[Document]) -> Iterator[Tokens]:
+        """Ids, parts and characters of each document's tokens."""
         code = {part: number for number, part in enumerate(self.parts)}
-        encoded = self.tokenizer(
-            [document.text for document in documents],
-            add_special_tokens=False,
-            return_attention_mask=False,
-            return_offsets_mapping=labelled,
-            verbose=False,
-        )
-        for number, document in enumerate(documents):
-            ids = np.array(encoded["input_ids"][number], np.int32)
-            labels = np.full(len(ids), NO_PART, np.uint8)
-            if labelled and document.spans:
-                ends = np.array([span.end for span in document.spans])
-                names = np.array([code[span.part] for span in document.spans], np.uint8)
-                first = np.array([start for start, _ in encoded["offset_mapping"][number]], np.int64)
-                labels = names[np.minimum(np.searchsorted(ends, first, side="right"), len(names) - 1)]
-            yield ids, labels
+        for lot in _lots(documents):
+            pieces = [piece for document in lot for piece in stretches(document.text)]
+            encoded = self.tokenizer(
+                [text for _, text in pieces],
+                add_special_tokens=False,
+                return_attention_mask=False,
+                return_offsets_mapping=self.tokenizer.is_fast,
+                verbose=False,
+            )
+            found = [
+                (np.array(ids, np.int32), _chars(encoded, number, first, len(ids)))
+                for number, (ids, (first, _)) in enumerate(zip(encoded["input_ids"], pieces, strict=True))
+            ]
+            at = 0
+            for document in lot:
+                count = sum(1 for _ in stretches(document.text))
+                ids = np.concatenate([piece[0] for piece in found[at : at + count]])
+                chars = np.concatenate([piece[1] for piece in found[at : at + count]])
+                at += count
+                labels = np.full(len(ids), NO_PART, np.uint8)
+                if self.parts and document.spans:
+                    ends = np.array([span.end for span in document.spans])
+                    names = np.array([code[span.part] for span in document.spans], np.uint8)
+                    labels = names[np.minimum(np.searchsorted(ends, chars[:, 0], side="right"), len(names) - 1)]
+                yield ids, labels, chars
 
 
-def in_shards(documents: Iterator[Document], size: int) -> Iterator[list[Document]]:
-    """Documents by so many at a time; the last lot may be smaller."""
-    while chunk := list(islice(documents, size)):
-        yield chunk
+def _chars(encoded: Any, number: int, first: int, count: int) -> NDArray[np.int32]:
+    if "offset_mapping" not in encoded:
+        return np.full((count, 2), -1, np.int32)
+    return np.array(encoded["offset_mapping"][number], np.int32).reshape(count, 2) + np.int32(first)
+
+
+def stretches(text: str) -> Iterator[tuple[int, str]]:
+    """A text in pieces of at most :data:`STRETCH` characters, with where each starts: tokenizers take many times a text's size.
+
+    A piece ends before a space or a line break where there is one in its second half. Most texts are one piece.
+    """
+    start = 0
+    while len(text) - start > STRETCH:
+        middle, end = start + STRETCH // 2, start + STRETCH
+        cut = max(text.rfind(" ", middle, end), text.rfind("\n", middle, end))
+        yield start, text[start : (cut if cut > 0 else end)]
+        start = cut if cut > 0 else end
+    yield start, text[start:] if start else text
+
+
+def _lots(documents: Sequence[Document]) -> Iterator[list[Document]]:
+    """Documents of about :data:`LOT` characters at a time."""
+    lot, size = list[Document](), 0
+    for document in documents:
+        lot.append(document)
+        size += len(document.text)
+        if size >= LOT:
+            yield lot
+            lot, size = [], 0
+    if lot:
+        yield lot
+
+
+def in_shards(documents: Iterator[Document], size: int, most_bytes: int) -> Iterator[list[Document]]:
+    """Documents by ``size`` at a time, or fewer that together reach ``most_bytes`` in UTF-8; the last lot may be smaller."""
+    lot, count = list[Document](), 0
+    for document in documents:
+        lot.append(document)
+        count += len(document.text.encode())
+        if len(lot) == size or count >= most_bytes:
+            yield lot
+            lot, count = [], 0
+    if lot:
+        yield lot
 
 
 def plan_batches(lengths: NDArray[np.int64], tokens: int) -> list[NDArray[np.int64]]:

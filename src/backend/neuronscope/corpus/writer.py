@@ -5,9 +5,12 @@ file                  dtype and shape                          what
 ====================  =======================================  ==================================================
 tokens.npy            int32 [token]                            every window's tokens, in order of (document, window)
 token_parts.npy       uint8 [token]                            number of the token's part; 255 for none
+token_chars.npy       int32 [token, 2]                         the characters of its document that it stands for
 window_starts.npy     int64 [window + 1]                       where each window starts in tokens.npy
 window_batches.npy    int32 [window]                           the batch that each window was run in
 document_windows.npy  int64 [document + 1]                     number of each document's first window
+source_files.npy      int32 [document]                         number of the file that it came from; -1 for none
+source_lines.npy      int64 [document]                         its line or row there, from 1; 0 where it has none
 values.npy            float32 [unit, k]                        strongest values, strong to weak
 keys.npy              int64 [unit, k]                          their places in tokens.npy; -1 where there are fewer
 documents.npy         int32 [unit, k]                          their documents
@@ -15,6 +18,8 @@ windows.npy           int32 [unit, k]                          their windows wit
 positions.npy         int32 [unit, k]                          their positions within the window
 excerpts.npy          float32 [unit, k, 33]                    values around them, zeros beyond the window's ends
 moments.npy           float64 [unit, 5]                        mean, std, min, max, firing rate over all tokens
+spread.npy            int32 [unit, bin]                        histogram over a sample, in the bins of histogram.py
+powers.npy            float64 [unit, 4]                        sums of x, x², x³, x⁴ over the same sample
 sample_keys.npy       int64 [sample]                           places of the corpus sample, ascending
 sample_values.npy     float32 [unit, sample]                   values there
 inverse_starts.npy    int64 [token id + 1]                     where each token's pairs start (CSR)
@@ -28,110 +33,101 @@ manifest.json                                                  see manifest.py; 
 
 from __future__ import annotations
 
-import contextlib
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronscope.core.address import Address
 from neuronscope.corpus.files import Appender, save, save_json
-from neuronscope.corpus.manifest import COLUMNS, WIDTH, Manifest, Settings, now
-from neuronscope.corpus.moments import Moments
-from neuronscope.corpus.readers import Corpus
-from neuronscope.corpus.sample import Sample
-from neuronscope.corpus.topk import NO_KEY, TopK
-from neuronscope.corpus.windows import Shard, Tokenizer
+from neuronscope.corpus.manifest import Manifest
+from neuronscope.corpus.plan import Plan
+from neuronscope.corpus.windows import Tokenizer
 from neuronscope.models.loaded import LoadedModel
 
-LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "neuronscope")
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the shards add up to; the arrays are described above, ``sample`` is ``[token, unit]``."""
+
+    keys: NDArray[np.int64]
+    values: NDArray[np.float32]
+    excerpts: NDArray[np.float32]
+    moments: NDArray[np.float64]
+    counted: int
+    spread: NDArray[np.int32]
+    powers: NDArray[np.float64]
+    sampled: int
+    sample_keys: NDArray[np.int64]
+    sample: NDArray[np.float32]
+    shards: int
 
 
-class Stream:
-    """The corpus as tokens, written while it is read."""
-
-    def __init__(self, folder: Path) -> None:
-        self.tokens = self.windows = self.documents = self.batches = 0
-        self._open = contextlib.ExitStack()
-        self._files = {
-            name: self._open.enter_context(Appender(folder / f"{name}.npy", dtype))
-            for name, dtype in (
-                ("tokens", np.int32),
-                ("token_parts", np.uint8),
-                ("window_starts", np.int64),
-                ("window_batches", np.int32),
-                ("document_windows", np.int64),
-            )
-        }
-        self._files["window_starts"].append(np.zeros(1))
-        self._files["document_windows"].append(np.zeros(1))
-
-    def add(self, shard: Shard, plan: list[NDArray[np.int64]]) -> None:
-        """Append a shard and the batches it is run in."""
-        batches = np.zeros(len(shard.docs), np.int32)
-        for number, windows in enumerate(plan):
-            batches[windows] = self.batches + number
-        self._files["tokens"].append(shard.ids)
-        self._files["token_parts"].append(shard.parts)
-        self._files["window_starts"].append(self.tokens + shard.starts[1:])
-        self._files["window_batches"].append(batches)
-        self._files["document_windows"].append(self.windows + np.cumsum(shard.windows_of))
-        self.tokens += len(shard.ids)
-        self.windows += len(shard.docs)
-        self.documents += len(shard.windows_of)
-        self.batches += len(plan)
-
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
-
-
-class Build(Protocol):
-    """What a finished build hands over."""
-
-    loaded: LoadedModel
-    corpus: Corpus
-    k: int
-    settings: Settings
-    addresses: list[Address]
-    unavailable: dict[str, str]
-    units: list[int]
-    tokenizer: Tokenizer
-    batch_tokens: int
-    top: list[TopK]
-    moments: list[Moments]
-    sample: Sample
-
-
-def write_index(folder: Path, build: Build, stream: Stream) -> None:
+def write_index(
+    folder: Path,
+    found: Found,
+    plan: Plan,
+    loaded: LoadedModel,
+    tokenizer: Tokenizer,
+    files: tuple[str, ...],
+    unavailable: dict[str, str],
+    created_at: str,
+) -> None:
     """Write everything but the stream's own files, which are there already; the manifest last."""
     tokens = np.load(folder / "tokens.npy", mmap_mode="r")
     starts = np.load(folder / "window_starts.npy")
     documents = np.load(folder / "document_windows.npy")
-    keys = np.concatenate([top.keys.cpu().numpy() for top in build.top])
-    keys[keys == NO_KEY] = -1
-    values = np.concatenate([top.values.cpu().numpy() for top in build.top])
-    save(folder / "values.npy", values)
-    save(folder / "keys.npy", keys)
-    _write_places(folder, keys, starts, documents)
-    with Appender(folder / "excerpts.npy", np.float32, (build.k, WIDTH)) as file:
-        for top in build.top:
-            file.append(top.excerpts().cpu().numpy())
-    with Appender(folder / "moments.npy", np.float64, (len(COLUMNS),)) as file:
-        for moments in build.moments:
-            file.append(moments.table())
-    save(folder / "sample_keys.npy", build.sample.keys)
-    save(folder / "sample_values.npy", np.ascontiguousarray(build.sample.values.T))
-    vocabulary = _write_vocabulary(folder, build.loaded, tokens)
-    pairs = _write_inverse(folder, keys, values, tokens, vocabulary)
-    _manifest(build, stream, pairs, vocabulary).write(folder)
+    save(folder / "values.npy", found.values)
+    save(folder / "keys.npy", found.keys)
+    _write_places(folder, found.keys, starts, documents)
+    save_in_pieces(folder / "excerpts.npy", found.excerpts)
+    save(folder / "moments.npy", found.moments)
+    save(folder / "spread.npy", found.spread)
+    save(folder / "powers.npy", found.powers)
+    save(folder / "sample_keys.npy", found.sample_keys)
+    save_in_pieces(folder / "sample_values.npy", found.sample.T)
+    vocabulary = _write_vocabulary(folder, loaded, tokens)
+    pairs = _write_inverse(folder, found.keys, found.values, tokens, vocabulary)
+    Manifest(
+        model_id=plan.model_id,
+        model_key=plan.model_key,
+        dtype=loaded.dtype,
+        corpus=plan.corpus,
+        corpus_hash=plan.corpus_hash,
+        parts=tokenizer.parts,
+        point=plan.point,
+        k=plan.k,
+        layers=plan.layers,
+        units=plan.units,
+        unavailable=unavailable,
+        window=plan.window,
+        stride=tokenizer.stride,
+        prefix=tokenizer.prefix,
+        batch_tokens=plan.batch_tokens,
+        shard=plan.shard,
+        shard_bytes=plan.shard_bytes,
+        seed=plan.seed,
+        sample=len(found.sample_keys),
+        histogram=plan.histogram,
+        sampled=found.sampled,
+        files=files,
+        documents=plan.documents,
+        windows=len(starts) - 1,
+        shards=found.shards,
+        tokens=found.counted,
+        tokens_run=len(tokens),
+        pairs=pairs,
+        vocabulary=vocabulary,
+        libraries=plan.libraries,
+        created_at=created_at,
+    ).write(folder)
+
+
+def save_in_pieces(path: Path, array: NDArray[np.float32]) -> None:
+    """Write an array that does not lie in its own order in memory, without a second copy of it."""
+    with Appender(path, array.dtype, array.shape[1:]) as file:
+        for start in range(0, len(array), 1 << 12):
+            file.append(array[start : start + (1 << 12)])
 
 
 def _write_places(
@@ -179,43 +175,3 @@ def _write_inverse(
     save(folder / "inverse_values.npy", np.stack((strongest, mean), axis=1)[order].astype(np.float32))
     save(folder / "inverse_counts.npy", count[order].astype(np.int32))
     return len(group)
-
-
-def _manifest(build: Build, stream: Stream, pairs: int, vocabulary: int) -> Manifest:
-    loaded, corpus = build.loaded, build.corpus
-    return Manifest(
-        model_id=loaded.model_id,
-        model_key=loaded.key,
-        dtype=loaded.dtype,
-        corpus=corpus.name,
-        corpus_hash=corpus.hash,
-        parts=build.tokenizer.parts,
-        point=build.addresses[0].point,
-        k=build.k,
-        layers=tuple(address.layer or 0 for address in build.addresses),
-        units=tuple(build.units),
-        unavailable=build.unavailable,
-        window=build.tokenizer.window,
-        stride=build.tokenizer.stride,
-        prefix=build.tokenizer.prefix,
-        batch_tokens=build.batch_tokens,
-        shard=build.settings.shard,
-        seed=build.settings.seed,
-        sample=len(build.sample.keys),
-        documents=stream.documents,
-        windows=stream.windows,
-        tokens=build.moments[0].count,
-        tokens_run=stream.tokens,
-        pairs=pairs,
-        vocabulary=vocabulary,
-        libraries=_libraries(),
-        created_at=now(),
-    )
-
-
-def _libraries() -> dict[str, str]:
-    found: dict[str, Any] = {}
-    for name in LIBRARIES:
-        with contextlib.suppress(ModuleNotFoundError):
-            found[name] = version(name)
-    return found

@@ -44,12 +44,7 @@ class Shelf:
 
     def usable(self, manifest: Manifest) -> tuple[bool, str]:
         """Whether an index fits its model as it is now, and if not, why."""
-        key = self._key(manifest.model_id, manifest.dtype)
-        if key is None:
-            return False, f"{manifest.model_id} is not on this machine."
-        if key != manifest.model_key:
-            return False, f"It was built on other weights, tokenizer or dtype of {manifest.model_id}."
-        return True, ""
+        return manifest.usable(self._key(manifest.model_id, manifest.dtype))
 
     def choose(self, model_id: str | None, index_id: str | None) -> Index:
         """The index of an id, or else the newest that fits the model (None: the bundled one).
