@@ -137,7 +137,7 @@ class Watch:
         made: dict[Address, Entry] = {}
         for group in self._groups:
             stats = next(arrays).tolist()
-            payloads = self._payloads(arrays, len(stats), group.rows.shape[1])
+            payloads = self._payloads(arrays, group)
             for n, address in enumerate(group.addresses):
                 if address not in self._seen:
                     continue
@@ -154,11 +154,15 @@ class Watch:
             made[address] = Entry(str(address), shape, values, payload)
         return made
 
-    def _payloads(self, arrays: Arrays, count: int, width: int) -> list[dict[str, Any] | None]:
-        """Payloads of ``count`` rows of one position each."""
+    def _payloads(self, arrays: Arrays, group: _Group) -> list[dict[str, Any] | None]:
+        """Payloads of a group's rows, each of one position."""
         if self._mode == "stats":
-            return [None] * count
-        quantization = self._resolved.config.quantization
+            return [None] * len(group.addresses)
+        quantization, width = self._resolved.config.quantization, group.rows.shape[1]
+        if self._mode == "full" and quantization == "q8":
+            # Scales go by rows of the tensor itself, which of queries are heads.
+            shaped = zip(group.addresses, next(arrays), strict=True)
+            return [{"kind": "full", **encode_values(row.reshape(self._shapes[a]), "q8")} for a, row in shaped]
         if self._mode == "full":
             return [{"kind": "full", **values} for values in encode_many(next(arrays), quantization)]
         head = self._head(width)

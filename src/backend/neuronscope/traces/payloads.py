@@ -109,7 +109,8 @@ def decode(payload: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]
     if kind in ("full", "attention_matrix"):
         return {"values": decode_values(payload, shape), "first_key": payload.get("first_key", 0)}
     if kind == "attention_row":
-        return {"values": decode_values(payload, shape), "first_key": payload["first_key"]}
+        row = (shape[0], shape[-1])
+        return {"values": decode_values(payload, row), "first_key": payload["first_key"]}
     if kind == "topk_hidden":
         size = (len(positions), int(payload["k"]))
         return {

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from neuronscope.capture.generate import Generation
+from neuronscope.capture.values import Lookup, Reference
+from neuronscope.core.errors import BadAddress, BadRequest, NotCaptured, NotFound, PointUnavailable, ProtectedUnit
+from neuronscope.core.events import Done, Step
+from neuronscope.models.loaded import LoadedModel
+from neuronscope.runtime.run import Run
+from neuronscope.traces.store import Trace
+from support.families import FAMILIES, output_projection
+from support.runs import receipts, request, run, steps, tiny
+
+FULL = {"capture_mode": "full", "quantization": "f32", "attention_tier": "full_matrix"}
+UNITS = (5, 11)
+INDEX, TRACE = "x_" + "0" * 26, "t_" + "0" * 26
+LOOKUP = Lookup(lambda _: Reference(lambda unit: unit.index / 4, lambda unit, share: unit.index + share))
+
+
+@pytest.fixture(scope="module")
+def llama() -> LoadedModel:
+    return tiny("llama")
+
+
+@contextmanager
+def logits_of(loaded: LoadedModel) -> Iterator[list[Tensor]]:
+    """The model's logits in each pass, by a bare hook."""
+    kept: list[Tensor] = []
+    handle = loaded.model.register_forward_hook(lambda _m, _a, output: kept.append(output.logits.clone()))
+    try:
+        yield kept
+    finally:
+        handle.remove()
+
+
+def changed(op: str, **rest: Any) -> dict[str, Any]:
+    return {"units": [f"mlp_act.1:{n}" for n in UNITS], "op": op, **rest}
+
+
+EDITS: dict[str, tuple[dict[str, Any], Callable[[Tensor], Tensor]]] = {
+    "scale": ({"value": -2.5}, lambda old: old * -2.5),
+    "set": ({"value": 0.3}, lambda old: torch.full_like(old, 0.3)),
+    "add": ({"value": 1.7}, lambda old: old + 1.7),
+    "ablate_zero": ({}, torch.zeros_like),
+    "ablate_mean": ({"reference": INDEX}, lambda old: torch.tensor([n / 4 for n in UNITS]).expand_as(old)),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("op", EDITS)
+def test_an_intervention_is_the_edit_by_hand_to_the_bit(family: str, op: str) -> None:
+    """In the prompt and in each decoded token; the edit is written into the input of the output projection."""
+    loaded = tiny(family)
+    rest, edit = EDITS[op]
+
+    def by_hand(_module: object, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        hidden = args[0].clone()
+        hidden[..., list(UNITS)] = edit(hidden[..., list(UNITS)])
+        return (hidden, *args[1:])
+
+    with logits_of(loaded) as ours:
+        run(loaded, 5, interventions=[changed(op, **rest)], lookup=LOOKUP)
+    with logits_of(loaded) as theirs:
+        handle = output_projection(loaded.model, family, 1).register_forward_pre_hook(by_hand)
+        run(loaded, 5)
+        handle.remove()
+    with logits_of(loaded) as bare:
+        run(loaded, 5)
+    assert len(ours) == len(theirs) == 5
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert not torch.equal(ours[0], bare[0])
+
+
+@pytest.mark.parametrize(
+    "point", ["embed", "resid_pre.1", "ln1.1", "attn_out.1", "resid_mid.1", "mlp_gate.1", "resid_post.2", "ln_f"]
+)
+def test_scale_by_one_changes_nothing_at_any_point(llama: LoadedModel, point: str) -> None:
+    with logits_of(llama) as bare:
+        run(llama, 4)
+    with logits_of(llama) as ours:
+        events = run(llama, 4, interventions=[{"units": [f"{point}:3"], "op": "scale", "value": 1.0}])
+    assert all(torch.equal(a, b) for a, b in zip(ours, bare, strict=True))
+    for receipt in receipts(events):
+        assert receipt.interventions[0] == {"id": "i1", "fired": True, "positions": 0, "units": 0, "delta_l2": 0.0}
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma3", "olmo2"])
+def test_the_stream_after_attention_is_changed_by_what_attention_adds(family: str) -> None:
+    """Taps see the stream changed both where the MLP reads it and in what the block gives on."""
+    loaded = tiny(family)
+    config = {**FULL, "points": ("resid_mid.1", "mlp_add.1", "resid_post.1")}
+    events = run(loaded, 3, config, [{"units": ["resid_mid.1:4"], "op": "set", "value": 9.0}])
+    for step in steps(events):
+        seen = {e.address: torch.frombuffer(bytearray(e.payload["values"]), dtype=torch.float32).view(e.shape)
+                for e in step.entries if e.payload and e.payload["kind"] == "full"}  # fmt: skip
+        assert torch.allclose(seen["resid_mid.1"][:, 4], torch.tensor(9.0), atol=1e-5)
+        assert torch.allclose(seen["resid_mid.1"] + seen["mlp_add.1"], seen["resid_post.1"], atol=1e-4)
+
+
+def test_interventions_are_applied_in_order(llama: LoadedModel) -> None:
+    first, second = changed("set", value=2.0, id="a"), changed("scale", value=3.0, id="b")
+    config = {**FULL, "points": ("mlp_act.1",)}
+
+    def value(order: list[dict[str, Any]]) -> float:
+        payload = steps(run(llama, 1, config, order))[0].entries[0].payload
+        assert payload is not None
+        return float(torch.frombuffer(bytearray(payload["values"]), dtype=torch.float32).view(-1, 48)[-1, UNITS[0]])
+
+    assert value([first, second]) == 6.0
+    assert value([second, first]) == 2.0
+
+
+@pytest.mark.parametrize(("positions", "prefill", "decode"), [("all", 12, 1), ("last", 1, 1), ([0, 2, 13], 2, None)])
+def test_only_the_positions_that_are_meant_change(
+    llama: LoadedModel, positions: Any, prefill: int, decode: int | None
+) -> None:
+    events = run(llama, 4, interventions=[changed("add", value=1.0, positions=positions)])
+    found = [receipt.interventions[0] for receipt in receipts(events)]
+    length = steps(events)[0].t_add
+    assert length == 12
+    assert (found[0]["positions"], found[0]["units"], found[0]["fired"]) == (prefill, 2, True)
+    assert found[0]["delta_l2"] == pytest.approx((prefill * 2) ** 0.5, rel=1e-5)
+    if decode is None:
+        assert [one["fired"] for one in found] == [True, False, True, False]
+        assert found[1] == {
+            "id": "i1", "fired": False, "positions": 0, "units": 0, "delta_l2": 0.0,
+            "note": "none of its positions is in this step",
+        }  # fmt: skip
+    else:
+        assert all(one["positions"] == decode for one in found[1:])
+
+
+def test_they_can_be_set_changed_and_cleared_on_the_way(llama: LoadedModel) -> None:
+    generation = Generation(llama, request(8))
+    seen = []
+    with logits_of(llama) as ours:
+        for event in generation.events():
+            seen.append(event)
+            if isinstance(event, Step) and event.step == 1:
+                generation.intervene([changed("add", value=3.0, id="a", positions="last")])
+            if isinstance(event, Step) and event.step == 3:
+                generation.intervene([changed("ablate_zero", id="b")], replace=False)
+            if isinstance(event, Step) and event.step == 5:
+                generation.intervene([])
+    in_force = {r.step: [one["id"] for one in r.interventions] for r in receipts(seen)}
+    assert in_force == {2: ["a"], 3: ["a"], 4: ["a", "b"], 5: ["a", "b"], 6: []}
+    assert [r.step for r in receipts(seen) if r.defined is not None] == [2, 4, 6]
+    assert seen[-1] == Done("length")
+    with logits_of(llama) as bare:
+        run(llama, 8)
+    assert [torch.equal(a, b) for a, b in zip(ours[:3], bare[:3], strict=True)] == [True, True, False]
+
+
+def test_a_run_after_clearing_is_one_that_never_had_any(llama: LoadedModel) -> None:
+    before = run(llama, 6, FULL)
+    generation = Generation(llama, request(6), None, [changed("ablate_zero")])
+    generation.intervene([])
+    with logits_of(llama):
+        assert steps(list(generation.events())) == steps(run(llama, 6))
+    run(llama, 6, interventions=[changed("add", value=50.0)])
+    assert steps(run(llama, 6, FULL)) == steps(before)
+
+
+def test_one_that_never_fires_is_named_at_the_end(llama: LoadedModel) -> None:
+    events = run(
+        llama, 3, interventions=[changed("ablate_zero", id="late", positions=[60]), changed("add", value=1, id="on")]
+    )
+    assert events[-1] == Done("length", ("late",))
+
+
+def test_a_dose_is_the_quantile_of_each_unit(llama: LoadedModel) -> None:
+    config = {**FULL, "points": ("mlp_act.1",)}
+    dose = changed("set", dose_quantile=0.5, reference=INDEX)
+    payload = steps(run(llama, 1, config, [dose], LOOKUP))[0].entries[0].payload
+    assert payload is not None
+    values = torch.frombuffer(bytearray(payload["values"]), dtype=torch.float32).view(-1, 48)
+    assert values[-1, list(UNITS)].tolist() == [n + 0.5 for n in UNITS]
+
+
+def test_a_patch_puts_what_another_trace_held(llama: LoadedModel, tmp_path: Path) -> None:
+    kept = Run(Generation(llama, request(3, prompt="The dog sat"), {**FULL, "points": ("mlp_act",)}), tmp_path)
+    list(kept)
+    assert kept.path is not None
+    with Trace.open(kept.path) as trace:
+        expected = trace.tensor(0, "mlp_act.1")[2, list(UNITS)].tolist()
+        later = trace.tensor(1, "mlp_act.1")[0, list(UNITS)].tolist()
+        position = trace.step(1).pos0
+    lookup = Lookup(trace=lambda _: Trace.open(kept.path))  # type: ignore[arg-type]
+    config = {**FULL, "points": ("mlp_act.1",)}
+    for step, place, wanted in ((0, 2, expected), (1, position, later)):
+        source = {"trace_id": TRACE, "step": step, "position": place}
+        payload = steps(run(llama, 1, config, [changed("patch", source=source)], lookup))[0].entries[0].payload
+        assert payload is not None
+        values = torch.frombuffer(bytearray(payload["values"]), dtype=torch.float32).view(-1, 48)
+        assert values[-1, list(UNITS)].tolist() == wanted
+    source = {"trace_id": TRACE, "step": 1, "position": 0}
+    with pytest.raises(BadRequest, match="holds positions"):
+        run(llama, 1, interventions=[changed("patch", source=source)], lookup=lookup)
+
+
+def test_a_patch_from_a_trace_that_kept_no_tensors_is_refused(llama: LoadedModel, tmp_path: Path) -> None:
+    kept = Run(Generation(llama, request(2)), tmp_path)
+    list(kept)
+    lookup = Lookup(trace=lambda _: Trace.open(kept.path))  # type: ignore[arg-type]
+    source = {"trace_id": TRACE, "step": 0, "position": 0}
+    with pytest.raises(NotCaptured, match="did not keep mlp_act.1 whole"):
+        run(llama, 1, interventions=[changed("patch", source=source)], lookup=lookup)
+
+
+def test_protected_units_are_refused_unless_one_insists(llama: LoadedModel) -> None:
+    lookup = Lookup(protected=frozenset({"mlp_act.1:11"}))
+    with pytest.raises(ProtectedUnit, match=r"mlp_act.1:11"):
+        run(llama, 1, interventions=[changed("ablate_zero")], lookup=lookup)
+    events = run(llama, 1, interventions=[changed("ablate_zero", override_protection=True)], lookup=lookup)
+    assert receipts(events)[0].interventions[0]["units"] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"units": ["mlp_act.1:48"], "op": "ablate_zero"}, BadAddress),
+        ({"units": ["mlp_act.9:1"], "op": "ablate_zero"}, BadAddress),
+        ({"units": ["mlp_pre.1:1"], "op": "ablate_zero"}, PointUnavailable),
+        ({"units": ["q.1:1"], "op": "ablate_zero"}, BadAddress),
+        ({"units": ["mlp_act.1:1"], "op": "ablate_mean"}, BadRequest),
+        ({"units": ["mlp_act.1:1"], "op": "ablate_mean", "reference": INDEX}, NotFound),
+        ({"units": ["mlp_act.1:1"], "op": "patch"}, BadRequest),
+        ({"units": ["mlp_act.1:1"], "op": "scale"}, BadRequest),
+        ({"units": ["mlp_act.1:1"], "op": "scale", "value": float("nan")}, BadRequest),
+        ({"units": ["mlp_act.1:1"], "op": "set", "value": 1, "dose_quantile": 0.5}, BadRequest),
+        ({"units": ["mlp_act.1:1"], "op": "set", "dose_quantile": 1.5, "reference": INDEX}, BadRequest),
+        ({"units": ["mlp_act.1:1", "mlp_act.1:1"], "op": "ablate_zero"}, BadRequest),
+        ({"units": [], "op": "ablate_zero"}, BadRequest),
+        ({"units": "mlp_act.1:1", "op": "ablate_zero"}, BadRequest),
+        ({"units": ["mlp_act.1:1"], "op": "double"}, BadRequest),
+        ({"units": ["mlp_act.1:1"], "op": "ablate_zero", "positions": "first"}, BadRequest),
+        ({"units": ["mlp_act.1:1"], "op": "ablate_zero", "positions": [-1]}, BadRequest),
+        ({"group_id": "g_" + "0" * 26, "op": "ablate_zero"}, BadRequest),
+        ({"units": ["mlp_act.1:1"], "op": "ablate_zero", "strength": 3}, BadRequest),
+    ],
+)
+def test_what_can_not_be_done_is_refused_before_the_run_and_in_it(
+    llama: LoadedModel, given: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        Generation(llama, request(2), None, [given])
+    generation = Generation(llama, request(2), None, [changed("add", value=1.0, id="kept")])
+    with pytest.raises(error):
+        generation.intervene([given])
+    found = receipts(list(generation.events()))
+    assert [one["id"] for receipt in found for one in receipt.interventions] == ["kept", "kept"]
+
+
+def test_a_point_that_is_computed_from_another_is_refused_with_the_way_out() -> None:
+    with pytest.raises(PointUnavailable, match="attn_out"):
+        Generation(tiny("granite"), request(2), None, [{"units": ["attn_add.1:1"], "op": "ablate_zero"}])
