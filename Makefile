@@ -12,7 +12,7 @@ PAGE := src/frontend
 PAGE_SOURCES := $(shell find $(PAGE)/src $(PAGE)/public -type f 2>/dev/null) $(PAGE)/index.html $(PAGE)/vite.config.ts $(PAGE)/package.json
 ARGS ?=
 
-.PHONY: help serve test test-full lint format api docs bench screenshots wheel setup setup-dev page chromium clean
+.PHONY: help serve test test-full lint format api docs architectures bench screenshots wheel setup setup-dev page chromium clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ format: setup-dev $(PAGE)/node_modules/.installed ## Put both languages into the
 
 docs: setup-dev ## Write docs/reference.md and the tree of ARCHITECTURE.md anew
 	$(BIN)/python scripts/write_reference.py
+
+architectures: setup-dev ## Write docs/architectures.md anew from a sweep over every architecture
+	$(BIN)/python scripts/write_architectures.py
 
 api: setup-dev $(PAGE)/node_modules/.installed ## Write openapi.json and the page's types anew
 	$(BIN)/python scripts/export_openapi.py

@@ -17,13 +17,17 @@ SIZES: dict[str, Any] = {
     **dict.fromkeys(("hidden_size", "n_embd", "d_model", "embedding_dim", "word_embed_proj_dim", "emb_dim"), 32),
     **dict.fromkeys(("intermediate_size", "ffn_dim", "decoder_ffn_dim", "encoder_ffn_dim", "n_inner", "d_inner"), 48),
     **dict.fromkeys(("ffn_hidden_size", "dff", "dim_ff", "d_ff", "feed_forward_size"), 48),
-    **dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers", "encoder_layers"), LAYERS),
+    **dict.fromkeys(
+        ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers", "encoder_layers"), LAYERS
+    ),
     **dict.fromkeys(("num_encoder_layers", "num_decoder_layers", "num_blocks", "depth"), LAYERS),
     **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads"), 4),
     **dict.fromkeys(("decoder_attention_heads", "encoder_attention_heads"), 4),
     **dict.fromkeys(("num_decoder_attention_heads", "num_encoder_attention_heads"), 4),
     **dict.fromkeys(("num_key_value_heads", "num_kv_heads", "num_attention_groups"), 2),
-    **dict.fromkeys(("head_dim", "dim_head", "v_head_dim", "linear_key_head_dim", "linear_value_head_dim", "linear_head_dim"), 8),
+    **dict.fromkeys(
+        ("head_dim", "dim_head", "v_head_dim", "linear_key_head_dim", "linear_value_head_dim", "linear_head_dim"), 8
+    ),
     **dict.fromkeys(("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"), 64),
     **dict.fromkeys(("sliding_window", "window_size", "attention_window_size", "local_attention"), 4),
     **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), 4),
@@ -89,7 +93,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "decoder_config.vocab_size": 260,
     },
     "cohere_compass_text": {"rope_parameters": {"full_attention": {**_ROPE, "mrope_section": [1, 1, 2]}}},
-    "dbrx": {"attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0}, "ffn_config": {"ffn_hidden_size": 16}},
+    "dbrx": {
+        "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0},
+        "ffn_config": {"ffn_hidden_size": 16},
+    },
     "deepseek_v2": {"num_experts_per_tok": 2},
     "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1},
     "dots3_note": {
@@ -131,7 +138,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "pronunciation_vocab_size": VOCABULARY,
     },
     "xmod": {"default_language": "en_XX"},
-    "zamba": {"layers_block_type": ["linear_attention", "hybrid", "linear_attention", "hybrid"], "num_hidden_layers": 4},
+    "zamba": {
+        "layers_block_type": ["linear_attention", "hybrid", "linear_attention", "hybrid"],
+        "num_hidden_layers": 4,
+    },
     "zaya": {"num_experts_per_tok": 1},
 }
 """Further fields by model type, where the rules above do not suffice; ``a.b`` is a field of a sub-configuration."""
@@ -200,7 +210,9 @@ def shrunk(config_class: type[PreTrainedConfig], settings: dict[str, Any] | None
 
 def _layer_lists(fields: dict[str, Any]) -> dict[str, Any]:
     """Lists with an entry per layer, cut to :data:`LAYERS` entries of which as many as possible differ."""
-    count = next((v for n in ("num_hidden_layers", "n_layer", "num_layers") if isinstance(v := fields.get(n), int)), None)
+    count = next(
+        (v for n in ("num_hidden_layers", "n_layer", "num_layers") if isinstance(v := fields.get(n), int)), None
+    )
     lists = {k: v for k, v in fields.items() if isinstance(v, list) and len(v) == count and k not in ("id2label",)}
     if not lists:
         return {}

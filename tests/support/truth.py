@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack, contextmanager
-from collections.abc import Iterator
+import re
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +27,8 @@ class Truth:
 
     compared: dict[str, float] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    largest: float = 0.0
+    """Largest difference from what Hugging Face itself reports: hidden states and rows of eager attention."""
     unseen: list[str] = field(default_factory=list)
     """What Hugging Face does not report for this family, so that there was nothing to compare with."""
 
@@ -39,6 +40,8 @@ class Truth:
         off = float((got.float() - expected.float()).abs().max()) if got.numel() else 0.0
         kind = what.split(" ")[0].split(".")[0]
         self.compared[kind] = max(self.compared.get(kind, 0.0), off)
+        if "hidden states" in what or "eager" in what:
+            self.largest = max(self.largest, off)
         size = max(1.0, float(expected.abs().max())) if expected.numel() else 1.0
         if not off <= bound * size:
             self.wrong.append(f"{what}: off by {off:.2e}")
@@ -76,10 +79,12 @@ def check(loaded: LoadedModel, eager: PreTrainedModel) -> Truth:
     for what, logits in (("with taps", output.logits), ("afterwards", again), ("as captured", taken["logits"])):
         if not torch.equal(plain.nan_to_num(), logits.nan_to_num()):
             truth.wrong.append(f"logits {what} are not those of the plain model")
+    truth.compared["logits"] = 0.0
     _hidden_states(truth, loaded, taken, ids, mask)
     _sums(truth, loaded, taken)
     _projections(truth, loaded, ids, mask, taken)
     _routers(truth, loaded, taken)
+    _step(truth, loaded, eager, ids[1:], mask[1:], taken)
     _rows(truth, loaded, eager, taken, ids, mask)
     return truth
 
@@ -146,18 +151,49 @@ def _sums(truth: Truth, loaded: LoadedModel, taken: Tensors) -> None:
 
 def _projections(truth: Truth, loaded: LoadedModel, ids: Tensor, mask: Tensor, taken: Tensors) -> None:
     """Neurons by a bare hook on a projection found by its weights, and its output recomputed from these weights."""
+    _neurons(truth, loaded, ids, mask, taken)
     for layer in served(loaded, "mlp_act"):
         block = loaded.anatomy.blocks[layer]
         neurons, out = taken[f"mlp_act.{layer}"], taken[f"mlp_out.{layer}"]
         assert block.mlp_out is not None
         truth.near(f"mlp_out.{layer} = output projection of mlp_act", out, linear(block.mlp_out, neurons))
         for point, module in (("mlp_pre", block.mlp_in), ("mlp_gate", block.gate), ("mlp_up", block.up)):
-            plain = block.mlp is not None and "rwkv" not in type(block.mlp).__name__.lower()  # which mixes two positions
+            plain = (
+                block.mlp is not None and "rwkv" not in type(block.mlp).__name__.lower()
+            )  # which mixes two positions
             if f"{point}.{layer}" in taken and f"ln2.{layer}" in taken and module is not None and plain:
                 expected = linear(module, taken[f"ln2.{layer}"])
                 truth.near(f"{point}.{layer} = projection of ln2", taken[f"{point}.{layer}"], expected)
     for layer in served(loaded, "attn_weights"):
         _attention(truth, loaded, layer, taken, ids, mask)
+
+
+OUT_NAMES = re.compile(
+    r"(^|\.)((mlp|ffn|feed_forward|ff|ffwd|mixer)\.([a-z_]+\.)?"
+    r"(down_proj|c_proj|fc2|dense_4h_to_h|fc_out|w2|wo|proj_down|out_proj|lin2|dense2|output_linear|Wo|w_out)|fc2)$"
+    r"|^output\.dense$|^ffn\.2$|^feed_forward\.value$|^mlp_block\.down_proj$"
+)
+"""What families call the MLP's output projection, as people know it: inspection does not go by this."""
+
+
+def _neurons(truth: Truth, loaded: LoadedModel, ids: Tensor, mask: Tensor, taken: Tensors) -> None:
+    """Neurons are what a bare hook takes that finds the output projection by its name alone."""
+    caught: dict[int, Tensor] = {}
+    with ExitStack() as stack:
+        for layer in served(loaded, "mlp_act"):
+            modules = loaded.anatomy.blocks[layer].module.named_modules()
+            named = [m for n, m in modules if OUT_NAMES.search(n) and "expert" not in n and "norm" not in n]
+            if len(named) != 1:
+                truth.unseen.append("a name for the output projection")
+                continue
+
+            def before(_m: nn.Module, args: Any, layer: int = layer) -> None:
+                caught[layer] = args[0].clone()
+
+            stack.callback(named[0].register_forward_pre_hook(before).remove)
+        loaded.model(input_ids=ids, attention_mask=mask, use_cache=False)
+    for layer, neurons in caught.items():
+        truth.near(f"mlp_act.{layer} by a bare hook", taken[f"mlp_act.{layer}"], neurons.view(*ids.shape, -1), 0.0)
 
 
 def linear(module: nn.Module, given: Tensor) -> Tensor:
@@ -216,7 +252,13 @@ def _routers(truth: Truth, loaded: LoadedModel, taken: Tensors) -> None:
 
 
 def _rows(
-    truth: Truth, loaded: LoadedModel, eager: PreTrainedModel, taken: Tensors, ids: Tensor, mask: Tensor, exact: bool = False
+    truth: Truth,
+    loaded: LoadedModel,
+    eager: PreTrainedModel,
+    taken: Tensors,
+    ids: Tensor,
+    mask: Tensor,
+    exact: bool = False,
 ) -> None:
     layers = served(loaded, "attn_weights")
     if not layers:
@@ -246,3 +288,51 @@ def _rows(
             _rows(truth, loaded, eager, taken, ids, mask, exact=True)
             loaded.model.float()
             return
+
+
+UNCACHED = (TypeError, AttributeError, KeyError, IndexError, ValueError, RuntimeError, NotImplementedError)
+"""What families raise that can't run over this kind of cache."""
+
+
+def _step(truth: Truth, loaded: LoadedModel, eager: PreTrainedModel, ids: Tensor, mask: Tensor, taken: Tensors) -> None:
+    """One more token over a cache gives the same row at every point as the whole text did; and so does a static cache."""
+    for kind, make in (("a cache", lambda: None), ("a static cache", lambda: _static(loaded.model))):
+        try:
+            caches = [
+                m(
+                    input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True, past_key_values=make()
+                ).past_key_values
+                for m in (loaded.model, loaded.model, eager)
+            ]
+            if caches[0] is None:
+                raise ValueError("no cache")
+            options: dict[str, Any] = {"use_cache": True, "attention_mask": mask}
+            plain = loaded.model(input_ids=ids[:, -1:], past_key_values=caches[1], **options).logits
+            reported = eager(
+                input_ids=ids[:, -1:], past_key_values=caches[2], output_attentions=True, **options
+            ).attentions
+        except UNCACHED:
+            truth.unseen.append(kind)
+            continue
+        step, output = tapped(loaded, ids[:, -1:], mask, use_cache=True, past_key_values=caches[0])
+        if not torch.equal(output.logits, plain):
+            truth.wrong.append(f"logits over {kind} are not those of the plain model")
+        # Some families look at fewer keys over a cache, or at more: then there the whole text is no measure.
+        itself = torch.allclose(plain[0, -1], taken["logits"][1, -1], atol=1e-4, rtol=1e-4)
+        if not itself:
+            truth.unseen.append(f"the same values over {kind}")
+        for name, tensor in step.items() if itself else ():
+            if name.startswith("attn_weights"):
+                continue
+            truth.near(f"{name} over {kind}", tensor[0, 0], taken[name][1, -1], 2e-3)
+        layers = served(loaded, "attn_weights")
+        given = [t for t in reported or () if isinstance(t, Tensor) and t.ndim == 4 and t.shape[2] == 1]
+        if len(given) != len(layers):
+            truth.unseen.append(f"rows over {kind}")
+            continue
+        for layer, expected in zip(layers, given, strict=True):
+            truth.near(f"attn_weights.{layer} over {kind}", step[f"attn_weights.{layer}"], expected, 1e-4)
+
+
+def _static(model: PreTrainedModel) -> StaticCache:
+    return StaticCache(config=model.config.get_text_config(decoder=True), max_cache_len=16)

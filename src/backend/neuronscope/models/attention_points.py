@@ -77,7 +77,13 @@ def refuse_without_attention(found: BlockSites, block: Block, calls: dict[nn.Mod
 
 
 def find_attention(
-    found: BlockSites, block: Block, core: nn.Module, call: Call, seen: Recording, earlier: list[Call], names: ModuleNames
+    found: BlockSites,
+    block: Block,
+    core: nn.Module,
+    call: Call,
+    seen: Recording,
+    earlier: list[Call],
+    names: ModuleNames,
 ) -> None:
     """Sites of ``q``, ``k``, ``v``, ``attn_weights`` and ``attn_out``, or why they are refused."""
     assert block.attention is not None
@@ -86,7 +92,9 @@ def find_attention(
     for name, tensor in (("k", "key"), ("v", "value")):
         shared = _shared_with(getattr(call, tensor), [getattr(c, tensor) for c in earlier])
         if name in found.refused and shared is not None:
-            found.withdraw(name, f"this layer attends over the {tensor}s of layer {shared} and projects none of its own")
+            found.withdraw(
+                name, f"this layer attends over the {tensor}s of layer {shared} and projects none of its own"
+            )
     _output(found, block, core, call, seen, names)
 
 
@@ -134,9 +142,7 @@ def _shared_with(tensor: Tensor | None, earlier: list[Tensor | None]) -> int | N
     return next((layer for layer, other in enumerate(earlier) if tensor is not None and same(tensor, other)), None)
 
 
-def _output(
-    found: BlockSites, block: Block, core: nn.Module, call: Call, seen: Recording, names: ModuleNames
-) -> None:
+def _output(found: BlockSites, block: Block, core: nn.Module, call: Call, seen: Recording, names: ModuleNames) -> None:
     assert block.attention is not None
     named = names.inside(block.module, "attn_out")
     tried = [named] if named is not None else ordered_by_name(linears(block.attention), ATTN_OUT_NAMES)

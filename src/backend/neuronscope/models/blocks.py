@@ -29,7 +29,9 @@ class Setting:
     """One token run over a cache of those before it, where the model can be run like that."""
 
 
-def inspect_block(module: nn.Module, seen: Recording, setting: Setting, earlier: list[Call]) -> tuple[Block, BlockSites]:
+def inspect_block(
+    module: nn.Module, seen: Recording, setting: Setting, earlier: list[Call]
+) -> tuple[Block, BlockSites]:
     """Parts, sites and refusals of one block; ``earlier`` are the attention calls of the layers before, and grow by its own."""
     block, found = Block(module), BlockSites()
     found.put("resid_pre", module, "input")

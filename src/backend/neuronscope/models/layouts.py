@@ -27,7 +27,8 @@ class Layout:
         if tensor.ndim == 4 and tensor.shape[1] == 1:
             tensor = tensor[:, 0]  # latent attention keeps an axis for the one head of its latents
         each = self.heads // self.groups * self.width
-        part = tensor.unflatten(-1, (self.groups, -1))[..., self.start : self.start + each]
+        chunks: Tensor = tensor.unflatten(-1, (self.groups, -1))
+        part = chunks[..., self.start : self.start + each]
         return torch.reshape(part, (*part.shape[:-2], self.heads, self.width))
 
 
@@ -50,15 +51,13 @@ def distinct_heads(tensor: Tensor) -> Tensor:
     heads = tensor.shape[1]
     for group in range(heads, 1, -1):
         if heads % group == 0:
-            parts = tensor.unflatten(1, (heads // group, group))
+            parts: Tensor = tensor.unflatten(1, (heads // group, group))
             if torch.equal(parts, parts[:, :, :1].expand_as(parts)):
                 return parts[:, :, 0]
     return tensor
 
 
-def projected_as(
-    given: Tensor, target: Tensor, inside: nn.Module, seen: Recording, exact: bool
-) -> Layout | None:
+def projected_as(given: Tensor, target: Tensor, inside: nn.Module, seen: Recording, exact: bool) -> Layout | None:
     """The layout in which ``given [b, p, outputs]`` holds ``target [b, h, p, e]``, before norms and rotary embedding.
 
     ``exact`` asks for the same numbers at every position, as values have them. Otherwise the first position decides:

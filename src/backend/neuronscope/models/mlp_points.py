@@ -73,7 +73,9 @@ def find_mlp(found: BlockSites, block: Block, seen: Recording, width: int, names
 
 def _reason(block: Block, outs: list[nn.Module]) -> str:
     if outs:
-        return "no projection of this layer could be proved to take neurons, made by an activation from another's output"
+        return (
+            "no projection of this layer could be proved to take neurons, made by an activation from another's output"
+        )
     only = "attention" if block.attention is not None else type(block.mixer).__name__ if block.mixer is not None else ""
     return f"this layer is {only} alone: it has no MLP" if only else "no MLP was found in this layer"
 
@@ -113,9 +115,7 @@ def _keep(found: BlockSites, block: Block, origin: Origin) -> None:
         found.put("mlp_pre", origin.first, "output")
 
 
-def _origin(
-    block: Block, seen: Recording, out: nn.Module, ins: list[nn.Module], names: ModuleNames
-) -> Origin | None:
+def _origin(block: Block, seen: Recording, out: nn.Module, ins: list[nn.Module], names: ModuleNames) -> Origin | None:
     neurons = seen.inputs[out]
     count = neurons.shape[-1]
     by_hand = {key: names.inside(block.module, key) for key in ("mlp_in", "gate", "up", "gate_up")}
@@ -157,9 +157,10 @@ def _activations(
 ) -> Iterator[tuple[Tensor, nn.Module | None]]:
     """What activations make of a tensor: the block's own modules that took it, then functions."""
     for module in block.module.modules():
-        if not any(True for _ in module.children()) and same(seen.inputs.get(module), taken):
-            if linear_sizes(module) is None and module in seen.outputs and not isinstance(module, nn.Dropout):
-                yield seen.outputs[module], module
+        if any(True for _ in module.children()) or linear_sizes(module) is not None or isinstance(module, nn.Dropout):
+            continue
+        if module in seen.outputs and same(seen.inputs.get(module), taken):
+            yield seen.outputs[module], module
     for function in FUNCTIONS if plain else FUNCTIONS[:-1]:
         yield function(taken), None
 

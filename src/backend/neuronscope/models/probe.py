@@ -91,7 +91,11 @@ def _record(model: PreTrainedModel, modules: Iterable[nn.Module] | None, batch: 
     seen = Recording(modules=set(watched))
     watcher = Watcher(running, seen.events.append)
     try:
-        with _hooked(watched, seen, running, (batch, PROBE_LENGTH)), observe_attention(model, seen.attention.__setitem__), watcher:
+        with (
+            _hooked(watched, seen, running, (batch, PROBE_LENGTH)),
+            observe_attention(model, seen.attention.__setitem__),
+            watcher,
+        ):
             model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
     except Exception as failed:  # whatever a foreign model raises is the answer to what is wrong with it
         seen.failure = f"{type(failed).__name__}: {failed}"
@@ -112,7 +116,9 @@ def record_step(model: PreTrainedModel, batch: int) -> Recording | None:
     ids = _ids(model, batch)
     seen = Recording()
     try:
-        cache = model(input_ids=ids[:, :-1], attention_mask=torch.ones_like(ids[:, :-1]), use_cache=True).past_key_values
+        cache = model(
+            input_ids=ids[:, :-1], attention_mask=torch.ones_like(ids[:, :-1]), use_cache=True
+        ).past_key_values
         if cache is None:
             return None
         with _hooked(list(model.modules()), seen, [], (batch, 1)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -114,7 +116,7 @@ def _carries(blocks: list[nn.Module], seen: Recording) -> bool:
         taken, given = seen.inputs.get(block), seen.outputs.get(block)
         if taken is None or given is None or taken.shape != given.shape:
             return False
-    links = [same(seen.outputs[a], seen.inputs[b]) for a, b in zip(blocks, blocks[1:], strict=False)]
+    links = [same(seen.outputs[a], seen.inputs[b]) for a, b in pairwise(blocks)]
     return not links or any(links)
 
 
@@ -127,7 +129,10 @@ def _ends_in_scores(model: PreTrainedModel, blocks: list[nn.Module], seen: Recor
     outside = [
         m
         for m in model.modules()
-        if m not in inside and m in seen.inputs and m in seen.outputs and not any(a in seen.attention for a in m.modules())
+        if m not in inside
+        and m in seen.inputs
+        and m in seen.outputs
+        and not any(a in seen.attention for a in m.modules())
     ]
     for tensor in reached:
         for module in outside:

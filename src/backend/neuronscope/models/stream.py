@@ -91,7 +91,9 @@ def _places(block: Block, seen: Recording, like: Tensor) -> list[tuple[nn.Module
     inner = [m for m in block.module.modules() if m is not block.module]
     front = [m for m in inner if is_norm(m) or m is block.mlp]
     ordered = front + [m for m in inner if m not in front]
-    places: list[tuple[nn.Module, Side, Tensor]] = [(m, "input", t) for m in ordered if (t := seen.inputs.get(m)) is not None]
+    places: list[tuple[nn.Module, Side, Tensor]] = [
+        (m, "input", t) for m in ordered if (t := seen.inputs.get(m)) is not None
+    ]
     places += [(m, "output", t) for m in ordered if (t := seen.outputs.get(m)) is not None]
     return [p for p in places if p[2].shape == like.shape]
 
@@ -119,7 +121,10 @@ def _otherwise(
     a, m = _parallel(first, mlp, pre, post)
     if a is not None and m is not None:
         # Parallel means that the MLP, or the norm before it, takes the block's own input.
-        before_mlp = [block.mlp, *(n for n in block.norms if block.mlp and same(seen.outputs[n], seen.inputs.get(block.mlp)))]
+        before_mlp = [
+            block.mlp,
+            *(n for n in block.norms if block.mlp and same(seen.outputs[n], seen.inputs.get(block.mlp))),
+        ]
         found.parallel = any(same(seen.inputs.get(m), pre) for m in before_mlp if m is not None)
         found.refuse("resid_mid", PARALLEL if found.parallel else AT_ONCE)
         found.put("attn_add", a.module, "output", a.take)
@@ -134,7 +139,11 @@ def _otherwise(
     alone = next((c for c in mlp if adds_up(pre, c.value, post)), None)
     if alone is not None and not first:
         found.put("mlp_add", alone.module, "output", alone.take)
-        found.refuse("resid_mid", "this layer has one part only, so there is no stream between two")
+        mixes = block.mixer is not None or any("attention" in type(m).__name__.lower() for m in block.module.modules())
+        one = "this layer has one part only, so there is no stream between two"
+        found.refuse(
+            "resid_mid", "only the MLP adds to this stream; what goes before it adds to another" if mixes else one
+        )
         return
     _half_proved(found, block, seen, first, mlp, pre, post)
 
@@ -152,7 +161,9 @@ def _half_proved(
     found: BlockSites, block: Block, seen: Recording, first: list[Added], mlp: list[Added], pre: Tensor, post: Tensor
 ) -> None:
     """One of the two sums may still come out; what goes into neither is refused with what was seen instead."""
-    norm = next((n for n in block.module.modules() if _takes_sum(n, seen, first, pre) and _goes_on(n, seen, mlp, post)), None)
+    norm = next(
+        (n for n in block.module.modules() if _takes_sum(n, seen, first, pre) and _goes_on(n, seen, mlp, post)), None
+    )
     if norm is not None:
         mid = seen.outputs[norm]
         if block.mlp is not None and same(mid, seen.inputs.get(block.mlp)):

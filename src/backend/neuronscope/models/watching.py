@@ -121,8 +121,10 @@ class WeightsReader:
 
     def _heads(self, tensor: Tensor) -> Tensor | None:
         if tensor.ndim == 3 and tensor.shape[0] % self._batch == 0:
-            return tensor.view(self._batch, -1, *tensor.shape[1:]) if tensor.is_contiguous() else tensor.reshape(
-                self._batch, -1, *tensor.shape[1:]
+            return (
+                tensor.view(self._batch, -1, *tensor.shape[1:])
+                if tensor.is_contiguous()
+                else tensor.reshape(self._batch, -1, *tensor.shape[1:])
             )
         return tensor if tensor.ndim == 4 else None
 
@@ -131,7 +133,10 @@ def _kernel_call(event: Event) -> AttentionCall | None:
     if len(event.tensors) < 3 or event.tensors[0].ndim != 4:
         return None
     args = event.named["args"]
-    named = {**dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), args, strict=False)), **event.named}
+    named = {
+        **dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), args, strict=False)),
+        **event.named,
+    }
     mask = named.get("attn_mask")
     return AttentionCall(
         named["query"],
