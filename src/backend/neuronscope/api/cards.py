@@ -40,8 +40,8 @@ def _card(loaded: LoadedModel) -> ModelCard:
 def weight_report(services: Services, model_id: str | None) -> WeightReport:
     """What was measured before of these very weights; :class:`~neuronscope.core.errors.NotFound` where nothing was."""
     wanted = services.present(model_id)
-    found = services.engine.run(wanted, lambda loaded: weights.find(services.workspace, loaded))
-    return WeightReport.model_validate(found)
+    # Not on the model's own thread: what is kept must not wait for what runs there.
+    return WeightReport.model_validate(weights.find(services.workspace, services.engine.load(wanted)))
 
 
 def start_weights(services: Services, model_id: str | None) -> JobOut:
@@ -49,14 +49,14 @@ def start_weights(services: Services, model_id: str | None) -> JobOut:
     engine, workspace = services.engine, services.workspace
     wanted = services.present(model_id)
     engine.check(wanted)
-    key = engine.run(wanted, lambda loaded: loaded.key) if wanted in engine.loaded_ids() else None
+    key = engine.load(wanted).key if wanted in engine.loaded_ids() else None
     ready = key is not None and weights.kept(workspace, key) is not None
     before = _same(services, wanted, key if ready else None)
     if before is not None:
         return job_out(before)
 
     def work(handle: JobHandle) -> dict[str, object]:
-        loaded = engine.run(wanted, lambda loaded: loaded)
+        loaded = engine.load(wanted)
         report = weights.measure(
             workspace,
             loaded,
