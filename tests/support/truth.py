@@ -13,7 +13,6 @@ from torch.nn import functional
 from transformers import PreTrainedModel, StaticCache
 
 from neuronscope.capture.taps import read_taps
-from neuronscope.core.address import Address
 from neuronscope.models.loaded import LoadedModel
 from support.architectures import random_ids
 

@@ -110,7 +110,7 @@ def inspect_model(model: PreTrainedModel, names: ModuleNames | None = None) -> A
     calls = {module: call for module, call in calls.items() if is_attention(call)}
     width = int(seen.inputs[modules[0]].shape[-1])
     setting = Setting(text_config(model), width, calls, names, record_step(model, PROBE_BATCH))
-    earlier: list[Call] = []
+    earlier: list[Call | None] = []
     results = [inspect_block(module, seen, setting, earlier) for module in modules]
     blocks = tuple(block for block, _ in results)
 
@@ -119,7 +119,7 @@ def inspect_model(model: PreTrainedModel, names: ModuleNames | None = None) -> A
     for layer, (_, found) in enumerate(results):
         _collect(layer, found, sites, refused)
     _ends(model, modules, final_norm, sites, refused)
-    heads, kv_heads, head_dim = _head_sizes(earlier, setting.config)
+    heads, kv_heads, head_dim = _head_sizes([c for c in earlier if c is not None], setting.config)
     widths = [count for block in blocks if (count := neuron_count(block))]
     return Anatomy(
         layer_count=len(blocks),

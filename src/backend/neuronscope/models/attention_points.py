@@ -82,7 +82,7 @@ def find_attention(
     core: nn.Module,
     call: Call,
     seen: Recording,
-    earlier: list[Call],
+    earlier: list[Call | None],
     names: ModuleNames,
 ) -> None:
     """Sites of ``q``, ``k``, ``v``, ``attn_weights`` and ``attn_out``, or why they are refused."""
@@ -90,7 +90,7 @@ def find_attention(
     found.places["attn_weights"] = Place(core, "attention", whole, own=core not in seen.attention)
     _projections(found, block, call, seen, names)
     for name, tensor in (("k", "key"), ("v", "value")):
-        shared = _shared_with(getattr(call, tensor), [getattr(c, tensor) for c in earlier])
+        shared = _shared_with(getattr(call, tensor), [getattr(c, tensor, None) for c in earlier])
         if name in found.refused and shared is not None:
             found.withdraw(
                 name, f"this layer attends over the {tensor}s of layer {shared} and projects none of its own"

@@ -30,16 +30,16 @@ class Setting:
 
 
 def inspect_block(
-    module: nn.Module, seen: Recording, setting: Setting, earlier: list[Call]
+    module: nn.Module, seen: Recording, setting: Setting, earlier: list[Call | None]
 ) -> tuple[Block, BlockSites]:
-    """Parts, sites and refusals of one block; ``earlier`` are the attention calls of the layers before, and grow by its own."""
+    """Parts, sites and refusals of one block; ``earlier`` has the attention call of each layer before, and grows by its own."""
     block, found = Block(module), BlockSites()
     found.put("resid_pre", module, "input")
     found.put("resid_post", module, "output")
     located = locate(block, setting.calls, seen, setting.names)
     if located is not None:
         find_attention(found, block, *located, seen, earlier, setting.names)
-        earlier.append(located[1])
+    earlier.append(located[1] if located is not None else None)
     experts = experts_of(block, seen)
     if experts is not None:
         find_experts(found, block, experts, seen)
@@ -51,7 +51,7 @@ def inspect_block(
             block.mixer = _other_mixer(block, seen)
         refuse_without_attention(found, block, setting.calls, seen)
     if seen.inputs[module].ndim == 3:
-        find_stream(found, block, located[0] if located is not None else None, seen, setting.config)
+        find_stream(found, block, located[0] if located is not None else None, seen, setting.config, setting.names)
     else:
         shape = list(seen.inputs[module].shape[:-1])
         copies = shape[0] if shape[1:3] == [PROBE_BATCH, PROBE_LENGTH] else shape[2]
@@ -63,7 +63,20 @@ def inspect_block(
     if experts is not None and "mlp_add" not in found.places and "mlp_out" in found.places:
         found.withdraw("mlp_out", found.refused.get("mlp_add", "what the experts give could not be proved"))
     _check(found, seen, setting)
+    _blame_names(found, block, setting.names)
     return block, found
+
+
+def _blame_names(found: BlockSites, block: Block, names: ModuleNames) -> None:
+    """Say of a point that it was the module named by hand for it that could not be proved to give it."""
+    for key, points in names.points().items():
+        if names.inside(block.module, key) is not None:
+            for point in points:
+                if point in found.refused:
+                    reason = found.refused[point]
+                    found.withdraw(
+                        point, f"{getattr(names, key)!r}, named by hand, was not proved to give it: {reason}"
+                    )
 
 
 def _other_mixer(block: Block, seen: Recording) -> nn.Module | None:

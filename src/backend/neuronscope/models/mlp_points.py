@@ -42,13 +42,13 @@ def find_mlp(found: BlockSites, block: Block, seen: Recording, width: int, names
     free = [(n, m) for n, m in linears(block.module, beside) if m in seen.outputs and seen.outputs[m].ndim == 3]
     named = names.inside(block.module, "mlp_out")
     outs = [named] if named is not None else ordered_by_name(free, MLP_OUT_NAMES)
-    outs = [m for m in outs if (linear_sizes(m) or (0, 0))[1] == width and m in seen.inputs]
     ins = [m for _, m in free]
+    outs = [m for m in outs if m in ins and (linear_sizes(m) or (0, 0))[1] == width and m in seen.inputs]
     origins = {m: made for m in outs if (made := _origin(block, seen, m, [i for i in ins if i is not m], names))}
     proved = [m for m in origins if not _within_norm(block, m)] or list(origins)
     returned = [m for m in outs if _returned(block, m, seen)]
     if not proved and not returned:
-        found.refuse(POINTS, _reason(block, outs))
+        found.refuse(POINTS, _reason(block, outs, named is not None))
         return
     if len(proved) > 1:
         found.refuse(POINTS, f"this layer has {len(proved)} MLPs, so that none of these tensors has one value")
@@ -71,13 +71,20 @@ def find_mlp(found: BlockSites, block: Block, seen: Recording, width: int, names
         found.refuse("mlp_pre", GATED)
 
 
-def _reason(block: Block, outs: list[nn.Module]) -> str:
+def _reason(block: Block, outs: list[nn.Module], named: bool) -> str:
     if outs:
         return (
             "no projection of this layer could be proved to take neurons, made by an activation from another's output"
         )
-    only = "attention" if block.attention is not None else type(block.mixer).__name__ if block.mixer is not None else ""
-    return f"this layer is {only} alone: it has no MLP" if only else "no MLP was found in this layer"
+    if named:
+        return "it is no projection outside attention that gives the stream's width"
+    parts = [m for m in (block.attention, block.mixer) if m is not None]
+    inside = {m for part in parts for m in part.modules()}
+    free = [m for m in block.module.modules() if m not in inside and not is_norm(m)]
+    if len(parts) != 1 or any(True for m in free for _ in m.parameters(recurse=False)):
+        return "no MLP was found in this layer"
+    only = "attention" if block.attention is not None else type(block.mixer).__name__
+    return f"this layer is {only} alone: it has no MLP"
 
 
 def _within_norm(block: Block, module: nn.Module) -> bool:

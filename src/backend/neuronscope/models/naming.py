@@ -69,6 +69,25 @@ class ModuleNames:
         except AttributeError:
             return None
 
+    def points(self) -> dict[str, tuple[str, ...]]:
+        """The points that each name given inside a block is for."""
+        table = {
+            "attention": ("attn_weights",),
+            "attn_out": ("attn_out",),
+            "q": ("q",),
+            "k": ("k",),
+            "v": ("v",),
+            "qkv": ("q", "k", "v"),
+            "mlp_in": ("mlp_pre",),
+            "gate": ("mlp_gate",),
+            "up": ("mlp_up",),
+            "gate_up": ("mlp_gate", "mlp_up"),
+            "mlp_out": ("mlp_act", "mlp_out"),
+            "ln1": ("ln1",),
+            "ln2": ("ln2",),
+        }
+        return {key: points for key, points in table.items() if getattr(self, key) is not None}
+
     def check_inside(self, blocks: list[nn.Module]) -> None:
         """Raises :class:`UnsupportedModel` for a name that no block has."""
         for field in fields(self):

@@ -75,7 +75,9 @@ def find_final_norm(
 ) -> nn.Module | None:
     """The norm that takes what the last block gave, or the one named by hand where that holds for it."""
     last = seen.outputs.get(blocks[-1])
+    # A norm within another list of modules begins what comes next; it does not end this stack.
     inside = {m for block in blocks for m in block.modules()}
+    inside |= {m for module in model.modules() if isinstance(module, nn.ModuleList) for m in module.modules()}
     if names.final_norm is not None:
         named = names.module(model, "final_norm")
         if not same(seen.inputs.get(named), last):

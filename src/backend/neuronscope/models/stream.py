@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from neuronscope.models.naming import ModuleNames
 from neuronscope.models.probe import Recording, adds_up, agrees, same
 from neuronscope.models.sites import BlockSites, Side, Take, whole
 from neuronscope.models.structure import Block, is_norm, part_of
@@ -29,7 +30,9 @@ class Added:
     value: Tensor
 
 
-def find_stream(found: BlockSites, block: Block, core: nn.Module | None, seen: Recording, config: object) -> None:
+def find_stream(
+    found: BlockSites, block: Block, core: nn.Module | None, seen: Recording, config: object, names: ModuleNames
+) -> None:
     """Sites of ``resid_mid``, ``attn_add``, ``mlp_add``, ``ln1`` and ``ln2``, or why they are refused."""
     pre, post = seen.inputs[block.module], seen.outputs[block.module]
     inner = {m for part in (core, block.mixer) if part is not None for m in part.modules()}
@@ -40,7 +43,7 @@ def find_stream(found: BlockSites, block: Block, core: nn.Module | None, seen: R
     mlp = _candidates(block, [block.mlp_out, block.mlp], seen, factors, pre)
     if not _sequential(found, block, seen, attention or mixer, mlp, pre, post):
         _otherwise(found, block, seen, attention or mixer, mlp, pre, post)
-    _find_norms(found, block, seen)
+    _find_norms(found, block, seen, names)
     if block.attention is None:
         reason = found.refused.get("attn_out", "this layer has no attention")
         found.withdraw("attn_add", reason)
@@ -197,12 +200,14 @@ def _goes_on(norm: nn.Module, seen: Recording, mlp: list[Added], post: Tensor) -
     return same(out, post) or any(adds_up(out, m.value, s) for m in mlp for s in sums)
 
 
-def _find_norms(found: BlockSites, block: Block, seen: Recording) -> None:
+def _find_norms(found: BlockSites, block: Block, seen: Recording, names: ModuleNames) -> None:
     pre = seen.inputs[block.module]
     into_attention = [seen.inputs.get(m) for m in (block.attention, block.q, block.qkv) if m is not None]
     into_mlp = [seen.inputs.get(m) for m in (block.mlp, block.mlp_in, block.gate, block.gate_up) if m is not None]
     for point, taken, part in (("ln1", into_attention, "attention"), ("ln2", into_mlp, "the MLP")):
-        norm = next((n for n in block.norms if any(same(seen.outputs.get(n), t) for t in taken)), None)
+        named = names.inside(block.module, point)
+        tried = block.norms if named is None else [named]
+        norm = next((n for n in tried if any(same(seen.outputs.get(n), t) for t in taken)), None)
         if norm is not None and not _carries_stream(norm, block, seen):
             found.put(point, norm, "output")
         elif not taken:
