@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from neuronscope.core.errors import BadRequest, NotFound
-from neuronscope.corpus.readers import Corpus, bundled, from_texts, read_file, read_jsonl, read_text
+from neuronscope.corpus.readers import Corpus, bundled, from_texts, read_jsonl, read_text
+from neuronscope.corpus.sources import read_file
 from neuronscope.models.bundled.corpus import generate
 
 

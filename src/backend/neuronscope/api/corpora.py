@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from neuronscope.corpus.readers import Corpus, Document
 
 SUFFIXES = {"text": ".txt", "jsonl": ".jsonl"}
+KEPT = (*SUFFIXES.values(), ".parquet")
+"""A Parquet file can't be sent as JSON, but may be put into the workspace's folder ``corpora``."""
 PREFIX = "local/"
 BUNDLED = "bundled"
 
@@ -21,16 +23,16 @@ def entries(workspace: Workspace) -> CorpusList:
     """The bundled corpus, then the uploaded ones by name."""
     found = [CorpusEntry(corpus=BUNDLED, documents=None, bytes=None)]
     for path in sorted(workspace.corpora.iterdir()):
-        if path.suffix in SUFFIXES.values():
+        if path.suffix in KEPT:
             found.append(CorpusEntry(corpus=PREFIX + path.stem, documents=None, bytes=path.stat().st_size))
     return CorpusList(corpora=found)
 
 
 def save(workspace: Workspace, body: CorpusUpload) -> CorpusEntry:
     """Keep a text, once it has been read as what it claims to be. A name that is taken is refused."""
-    from neuronscope.corpus.readers import read_file
+    from neuronscope.corpus.sources import read_file
 
-    if any((workspace.corpora / (body.name + suffix)).exists() for suffix in SUFFIXES.values()):
+    if any((workspace.corpora / (body.name + suffix)).exists() for suffix in KEPT):
         raise Conflict(f"There is a corpus '{body.name}' already.", "Choose another name.")
     path = workspace.corpora / (body.name + SUFFIXES[body.format])
     write_private(path, body.content)
@@ -56,14 +58,18 @@ def watched(corpus: Corpus, check: Callable[[], None]) -> Corpus:
     return Corpus(corpus.name, read, corpus.parts)
 
 
-def open_corpus(workspace: Workspace, corpus: str, documents: int | None) -> Corpus:
+def open_corpus(workspace: Workspace, corpus: str, documents: int | None, field: str = "text") -> Corpus:
     """The documents behind a corpus's id, cut after so many; :class:`NotFound` where there is none of that name."""
-    from neuronscope.corpus.readers import bundled, read_file
+    from neuronscope.corpus.hub import HUB, read_hub
+    from neuronscope.corpus.readers import bundled
+    from neuronscope.corpus.sources import read_file
 
     if corpus == BUNDLED:
         return bundled(documents)
+    if corpus.startswith(HUB):
+        return read_hub(corpus, field).first(documents)
     # The name is compared with what is there, never made into a path.
     for path in sorted(workspace.corpora.iterdir()):
-        if path.suffix in SUFFIXES.values() and PREFIX + path.stem == corpus:
-            return read_file(path, name=corpus).first(documents)
+        if path.suffix in KEPT and PREFIX + path.stem == corpus:
+            return read_file(path, corpus, field).first(documents)
     raise NotFound(f"There is no corpus '{corpus}'.", "GET /api/corpora lists them.")

@@ -25,7 +25,6 @@ from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.services import Services
 from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadRequest
-from neuronscope.core.ids import new_id
 from neuronscope.runtime.jobs import JobHandle
 
 if TYPE_CHECKING:
@@ -107,26 +106,29 @@ def start_index(services: Services, body: IndexRequest) -> JobOut:
     engine, workspace = services.engine, services.workspace
     model_id = services.present(body.model_id)
     engine.check(model_id)
-    corpus = corpora.open_corpus(workspace, body.corpus, body.documents)
+    corpus = corpora.open_corpus(workspace, body.corpus, body.documents, body.field)
     if model_id in engine.loaded_ids():
         engine.run(model_id, lambda loaded: _choose_layers(loaded, body.layers))
 
     def work(handle: JobHandle) -> dict[str, object]:
         loaded = engine.run(model_id, lambda loaded: loaded)
         from neuronscope.corpus.builder import build_index
+        from neuronscope.corpus.plan import make_plan
+        from neuronscope.runtime.indexing import place_for
 
-        index_id = new_id("x")
+        texts = corpora.watched(corpus, handle.check)
+        plan = make_plan(loaded, texts, body.k, body.layers)
+        place = place_for(workspace, plan)
         build_index(
             loaded,
-            corpora.watched(corpus, handle.check),
-            workspace.index_path(index_id),
-            k=body.k,
-            layers=body.layers,
+            texts,
+            place,
+            plan=plan,
             run=lambda batch: engine.run(model_id, lambda _: batch()),
             progress=lambda done, total: handle.progress(done, total, "documents"),
             check=handle.check,
         )
-        return {"index_id": index_id}
+        return {"index_id": place.name}
 
     return job_out(services.jobs.start("index", f"Index of {model_id} over {body.corpus}", work, model_id=model_id))
 

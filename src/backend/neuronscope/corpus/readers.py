@@ -18,6 +18,7 @@ from neuronscope.models.bundled.corpus import Span
 
 BUNDLED_DOCUMENTS = 2000
 """Documents of the bundled corpus where nobody says how many."""
+JSON_LINES = {".jsonl", ".ndjson"}
 BUNDLED_SEED = 2024
 """Seed of the bundled corpus as indexes read it: other documents than those the model was trained on."""
 
@@ -162,13 +163,6 @@ def read_jsonl(path: Path | str, field: str = "text", name: str | None = None) -
     return Corpus(name or file.stem, read)
 
 
-def read_file(path: Path | str, name: str | None = None, field: str = "text") -> Corpus:
-    """The reader that fits the file's ending: ``.jsonl`` and ``.ndjson`` are JSON Lines, everything else is text."""
-    if Path(path).suffix.lower() in {".jsonl", ".ndjson"}:
-        return read_jsonl(path, field, name)
-    return read_text(path, name)
-
-
 def _existing(path: Path | str) -> Path:
     file = Path(path)
     if not file.is_file():
@@ -205,6 +199,11 @@ def _field_of(line: str, field: str, where: str) -> str:
             f"Each line needs a field '{field}' with its text; on the command line and in Python another can be named."
         )
         raise BadRequest(f"{where} {what} '{field}'.", hint)
+    return sound(text, where)
+
+
+def sound(text: str, where: str) -> str:
+    """The same text, if it has a form in UTF-8; what lone surrogates stand for is no character."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from neuronscope.core.errors import NeuronScopeError
 from neuronscope.core.ids import new_id
-from neuronscope.corpus.builder import build_index, choose_layers
+from neuronscope.corpus.builder import Progress, build_index
 from neuronscope.corpus.index import Index
-from neuronscope.corpus.manifest import Manifest
-from neuronscope.corpus.readers import Corpus, bundled, read_file
+from neuronscope.corpus.manifest import Manifest, Settings
+from neuronscope.corpus.plan import Plan, make_plan
+from neuronscope.corpus.readers import Corpus, bundled
+from neuronscope.corpus.sources import open_source
+from neuronscope.corpus.unfinished import to_resume
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.runtime.workspace import Workspace
 
 
 def open_corpus(ref: str | Path, documents: int | None = None, field: str = "text") -> Corpus:
-    """``"bundled"``, or a text or JSON Lines file, whose lines hold the text in ``field``, cut after so many documents.
+    """A corpus by what a person calls it, cut after so many documents.
+
+    ``"bundled"``; a text, JSON Lines or Parquet file or a folder of them, which hold the text in ``field``; or
+    ``"hf:name"``, ``"hf:name:configuration"`` or ``"hf:name:configuration:split"`` for a data set of the Hugging Face hub.
 
     Raises :class:`NotFound` for a missing file; broken content is a :class:`BadRequest` when it is read.
     """
     if str(ref) == "bundled":
         return bundled(documents)
-    return read_file(Path(ref).expanduser(), field=field).first(documents)
+    return open_source(str(ref), field).first(documents)
+
+
+def place_for(workspace: Workspace, plan: Plan) -> Path:
+    """Where an index with this plan is to be: a new place, or that of one whose building was cut off."""
+    return to_resume(workspace.indexes, plan) or workspace.index_path(new_id("x"))
+
+
+def find(workspace: Workspace, plan: Plan) -> Path | None:
+    """The newest index that was built on the same weights, texts and settings."""
+    for folder in sorted(workspace.indexes.glob("x_*"), reverse=True):
+        try:
+            if _made_so(Manifest.read(folder), plan):
+                return folder
+        except NeuronScopeError:
+            continue
+    return None
+
+
+def _made_so(manifest: Manifest, plan: Plan) -> bool:
+    names = ("model_key", "corpus_hash", "point", "k", "layers", "window", "sample", "histogram", "seed")
+    return all(getattr(manifest, name) == getattr(plan, name) for name in names)
 
 
 def find_or_build(
@@ -34,20 +61,19 @@ def find_or_build(
     layers: Sequence[int] | None = None,
     documents: int | None = None,
     field: str = "text",
-    progress: Callable[[int, int], None] | None = None,
+    settings: Settings | None = None,
+    resume: bool = True,
+    progress: Progress | None = None,
 ) -> Index:
     """The index of these very weights, texts and settings; built and kept in the workspace where there is none yet.
 
-    Errors as in :func:`neuronscope.corpus.builder.build_index`.
+    One whose building was cut off is gone on with, unless ``resume`` is false. Errors as in
+    :func:`neuronscope.corpus.builder.build_index`.
     """
     texts = open_corpus(corpus, documents, field)
-    chosen = tuple(address.layer for address in choose_layers(loaded, layers)[0])
-    for folder in sorted(workspace.indexes.glob("x_*"), reverse=True):
-        try:
-            manifest = Manifest.read(folder)
-        except NeuronScopeError:
-            continue
-        found = (manifest.model_key, manifest.corpus_hash, manifest.k, manifest.layers)
-        if found == (loaded.key, texts.hash, k, chosen):
-            return Index.open(folder)
-    return build_index(loaded, texts, workspace.index_path(new_id("x")), k=k, layers=layers, progress=progress)
+    plan = make_plan(loaded, texts, k, layers, settings)
+    found = find(workspace, plan)
+    if found is not None:
+        return Index.open(found)
+    place = place_for(workspace, plan) if resume else workspace.index_path(new_id("x"))
+    return build_index(loaded, texts, place, plan=plan, progress=progress)
