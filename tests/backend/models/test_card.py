@@ -43,8 +43,8 @@ def test_experts_are_counted_on_their_own() -> None:
         p.part: p.parameters for p in describe(wrap(AutoModelForCausalLM.from_config(config), tiny_tokenizer())).parts
     }
     assert parts["experts"] == 2 * 4 * 3 * 16 * 32
-    assert parts["experts of every token"] == 2 * 3 * 24 * 32
-    assert parts["router and other parts of experts"] == 2 * (4 * 32 + 32)
+    assert parts["shared experts"] == 2 * 3 * 24 * 32
+    assert parts["router and gates"] == 2 * (4 * 32 + 32)
     assert "mlp" not in parts
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from neuronscope.models.anatomy import Anatomy, inspect_model
 from neuronscope.models.equations import Equation, equations
@@ -17,6 +19,7 @@ from neuronscope.models.formulas.attention import AttentionFacts, attention_fact
 from neuronscope.models.formulas.ends import embedding_facts, logit_facts
 from neuronscope.models.formulas.evidence import Evidence, gather
 from neuronscope.models.formulas.norm import NormFacts, norm_facts
+from neuronscope.models.formulas.rotary import RotaryFacts, rotary_latex, rotary_words
 from neuronscope.models.layer_groups import alike
 from neuronscope.models.structure import is_norm, text_config
 from support.families import CONFIGS, FAMILIES, random_ids, tiny_model
@@ -194,6 +197,7 @@ def test_what_is_written_holds_the_numbers_of_the_facts(family: str) -> None:
         by_part.setdefault(one.part, []).append(one)
         assert one.latex or one.note, "an equation that is not there says why"
         assert one.latex.count("{") == one.latex.count("}")
+        assert not re.search(r"\^\{[^{}]*\}\^", one.latex), "no two exponents on one letter"
     assert set(by_part) == {"embedding", "norm", "positions", "attention", "mlp", "block", "logits"}
     for part in ("positions", "attention", "mlp", "block"):
         assert sorted(layer for one in by_part[part] for layer in one.layers or []) == [0, 1, 2]
@@ -232,3 +236,32 @@ def test_attention_that_follows_no_formula_is_not_given_one() -> None:
     assert isinstance(facts, AttentionFacts)
     assert facts.proved == "kernel", "the weights no longer follow from what the projections gave"
     assert facts.rotary is None
+
+
+@pytest.mark.parametrize(("theta", "written"), [(1e6, "1000000^{-2i/8}"), (12345.5, "(12345.5)^{-2i/8}")])
+def test_a_large_or_broken_base_is_written_so_that_it_can_be_set(theta: float, written: str) -> None:
+    facts = RotaryFacts(8, 8, "halves", False, theta, "", {}, 1.0, 0.1, 1.0)
+    assert rf"\omega_i={written}" in rotary_latex(facts)
+    assert f"theta {theta:.15g}" in rotary_words(facts)
+
+
+def test_stretched_frequencies_are_named_by_their_rule() -> None:
+    rope = {"rope_type": "llama3", "rope_theta": 10_000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 32}  # fmt: skip
+    settings = {**CONFIGS["llama"][1], "rope_parameters": rope}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **settings)).eval()
+    facts = attention_facts(gather(model, inspect_model(model), [0]), 0)
+    assert isinstance(facts, AttentionFacts)
+    assert facts.proved == "projected"
+    assert facts.rotary is not None
+    assert (facts.rotary.scaling, facts.rotary.settings["factor"], facts.rotary.theta) == ("llama3", 8.0, 10_000.0)
+    assert r"s_{\text{llama3}}" in rotary_latex(facts.rotary)
+
+
+def test_alibi_is_told_by_the_weights() -> None:
+    config = AutoConfig.for_model("bloom", hidden_size=32, n_layer=2, n_head=4, vocab_size=97)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    facts = attention_facts(gather(model, inspect_model(model), [0]), 0)
+    assert isinstance(facts, AttentionFacts)
+    assert facts.proved == "projected"
+    assert facts.alibi == pytest.approx((1 / 4, 1 / 16, 1 / 64, 1 / 256))

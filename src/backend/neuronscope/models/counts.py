@@ -40,11 +40,11 @@ def count_parts(model: PreTrainedModel, anatomy: Anatomy) -> list[PartCount]:
                 name(module, mixer_word(module) or "")
         name(block.attention, mixer_word(block.attention) or "attention" if block.attention is not None else "")
         if block.mlp is not None and block.mlp is not block.mlp_in:
-            name(block.mlp, "router and other parts of experts" if block.experts else "mlp")
+            name(block.mlp, "router and gates" if block.experts else "mlp")
         if block.experts and block.mlp is not None:
             for path, module in block.mlp.named_modules():
                 if path and "expert" in path.rpartition(".")[2] and "gate" not in path.rpartition(".")[2]:
-                    name(module, "experts of every token" if "shared" in path else "experts")
+                    name(module, "shared experts" if "shared" in path else "experts")
         name(block.mlp_in, "mlp")
         name(block.mlp_out, "mlp")
     name(model.get_output_embeddings(), "head")

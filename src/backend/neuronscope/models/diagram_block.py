@@ -161,10 +161,10 @@ class _Drawing:
         if router is None or not experts:
             return self.link(start, self._whole("experts", "experts", "mlp", "mixture of experts", branch.part))
         chosen = self.link(start, self.put("router", "router", "mlp", "router", router))
-        joined = self.put("mix", "activation", "mlp", "weighted sum of the chosen")
+        joined = self.put("mix", "activation", "mlp", "weighted sum")
         for name, module in experts:
             shared = "shared" in name
-            title = "expert of every token" if shared else "experts"
+            title = "shared expert" if shared else "experts"
             one = self.link(start, self._whole(name, "experts", "mlp", title, module))
             if not shared:
                 self.link(chosen, one, "choice")

@@ -135,7 +135,10 @@ def rotary_latex(facts: RotaryFacts) -> str:
     """The rotation of one pair at position ``t``."""
     half = facts.dimensions // 2
     pair = rf"(x_i,\,x_{{i+{half}}})" if facts.pairing == "halves" else r"(x_{2i},\,x_{2i+1})"
-    base = tex_number(facts.theta) if facts.theta is not None else r"\theta"
+    base = (
+        r"\theta" if facts.theta is None else f"{facts.theta:.15g}" if facts.theta < 1e15 else tex_number(facts.theta)
+    )
+    base = base if base.isdigit() or facts.theta is None else f"({base})"
     plain = rf"{base}^{{-2i/{facts.dimensions}}}"
     omega = plain if not facts.scaling else rf"s_{{\text{{{facts.scaling}}}}}\bigl({plain}\bigr)"
     stretch = rf"{tex_number(facts.attention_factor)}\," if facts.attention_factor != 1.0 else ""
@@ -147,7 +150,7 @@ def rotary_latex(facts: RotaryFacts) -> str:
 def rotary_words(facts: RotaryFacts) -> str:
     """The same in words."""
     share = f"{facts.dimensions} of {facts.head_dim} dimensions of each head"
-    base = f"theta {facts.theta:g}" if facts.theta is not None else "a base that could not be told"
+    base = f"theta {facts.theta:.15g}" if facts.theta is not None else "a base that could not be told"
     extra = "".join(f", {name.replace('_', ' ')} {value:g}" for name, value in facts.settings.items())
     scaling = f", stretched by the rule “{facts.scaling}”{extra}" if facts.scaling else ""
     way = ", turned backwards" if facts.backwards else ""

@@ -10,7 +10,7 @@ export function BoxShape({ placed }: { placed: Placed }) {
 
 /** What is written in the box, in its order, so that speaking it finds it. */
 export function nameOf({ node, onStream }: Placed): string {
-  const lines = onStream ? [pillTitle(node.title)] : [cut(node.title, 24), secondLine(node)];
+  const lines = onStream ? [pillTitle(node.title)] : [cut(node.title, 20), secondLine(node)];
   const { shown, more } = fittingPoints(node.points);
   const rest = more > 0 ? [`+${more}`] : [];
   return [...lines, ...(onStream ? node.points.slice(0, 1) : shown).map(({ point }) => point), ...rest]
@@ -59,7 +59,7 @@ function Card({ placed: { node, x, y, width, height } }: { placed: Placed }) {
     <>
       <rect x={x} y={y} width={width} height={height} rx={round ? 16 : 5} className={classes.frame} />
       <text x={x + 11} y={y + 18} className={classes.title}>
-        {cut(node.title, 24)}
+        {cut(node.title, 20)}
       </text>{" "}
       <text x={x + 11} y={y + 33} className={classes.small}>
         {secondLine(node)}
