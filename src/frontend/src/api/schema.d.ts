@@ -1785,8 +1785,17 @@ export interface components {
         IndexRequest: {
             /** Model Id */
             model_id?: string | null;
-            /** Corpus */
+            /**
+             * Corpus
+             * @description ``bundled``, ``local/<name>``, or ``hf:NAME``, ``hf:NAME:CONFIGURATION:SPLIT`` for a data set of the hub.
+             */
             corpus: string;
+            /**
+             * Field
+             * @description What holds the text in JSON Lines, Parquet and data sets.
+             * @default text
+             */
+            field?: string;
             /**
              * Documents
              * @description Take only the first so many documents; for the bundled corpus, how many to generate (default 2000).
