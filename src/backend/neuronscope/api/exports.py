@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import tempfile
-import zipfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from neuronscope.core.events import to_map
 from neuronscope.runtime.workspace import Workspace, remove, write_guard
 from neuronscope.traces.store import Trace
+from neuronscope.traces.transfer import copy_file, json_chunks, write_npz
 
 Format = Literal["trace", "npz", "json"]
 _CHUNK = 256 * 1024
@@ -63,44 +57,20 @@ def _file(workspace: Workspace, trace: Trace) -> FileChunks:
     copy = _temporary(workspace, ".trace")
     with write_guard(copy):
         copy.unlink()
-        with closing(sqlite3.connect(f"{trace.path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            database.execute("VACUUM INTO ?", (str(copy),))
+        copy_file(trace, copy)
     return FileChunks(copy, temporary=True)
 
 
 def _npz(workspace: Workspace, trace: Trace) -> FileChunks:
     path = _temporary(workspace, ".npz")
-    with write_guard(path), zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name, values in (
-            ("tokens", np.array([token.text for token in trace.tokens])),
-            ("token_ids", np.array([token.id for token in trace.tokens])),
-            ("special", np.array([token.special for token in trace.tokens])),
-            *((address, trace[address]) for address in trace.points),
-        ):
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(values), allow_pickle=False)
+    with write_guard(path), path.open("wb") as file:
+        write_npz(trace, file)
     return FileChunks(path, temporary=True)
 
 
 def _json(trace: Trace) -> Iterator[bytes]:
     with trace:
-        head = {
-            "trace_id": trace.trace_id,
-            "model_id": trace.model_id,
-            "model_key": trace.model_key,
-            "created_at": trace.created_at,
-            "prompt": trace.prompt,
-            "tokens": [{"id": t.id, "text": t.text, "special": t.special} for t in trace.tokens],
-            "steps": [to_map(trace.step(number)) for number in range(trace.step_count)],
-        }
-        yield json.dumps(head, ensure_ascii=False)[:-1].encode() + b', "tensors": {'
-        for number, address in enumerate(trace.points):
-            values = trace[address]
-            # JSON has no NaN and no infinity.
-            plain = np.where(np.isfinite(values), values.astype(object), np.array(None)).tolist()
-            entry = json.dumps({"shape": values.shape, "data": plain})
-            yield (b", " if number else b"") + f"{json.dumps(address)}: {entry}".encode()
-        yield b"}}\n"
+        yield from json_chunks(trace)
 
 
 def _temporary(workspace: Workspace, suffix: str) -> Path:

@@ -17,6 +17,7 @@ COMMANDS = {
     "card": "What a model is made of and what it computes.",
     "precision": "Compare every neuron in two precisions, such as float32 and 4 bits.",
     "capture": "Run a prompt and keep what the taps saw in a trace.",
+    "generate": "Generate text and record what happens inside at every token.",
     "layers": "Statistics of a point, layer by layer.",
     "index": "Build and list indexes: what drives each neuron.",
     "query": "Ask an index about a neuron or a token.",

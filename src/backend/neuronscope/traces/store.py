@@ -45,6 +45,8 @@ CREATE TABLE tensors(step INTEGER NOT NULL, address TEXT NOT NULL, dtype TEXT NO
   data BLOB NOT NULL, PRIMARY KEY(step, address));
 CREATE TABLE receipts(step INTEGER PRIMARY KEY, chunk BLOB NOT NULL);
 """
+TABLES = frozenset(" ".join(one.split()) for one in _SCHEMA.split(";") if one.strip())
+"""What a trace file holds, each as SQLite keeps it, white space made equal."""
 
 
 class TraceWriter:
@@ -241,6 +243,15 @@ class Trace:
         except sqlite3.OperationalError:
             return None  # a capture of an earlier version, whose file has no such table
         return None if row is None else unpack_receipt(number, row[0])
+
+    def chunks(self, number: int) -> list[bytes]:
+        """A step's chunk and its receipt's as they are stored, not yet unpacked."""
+        found = []
+        for table in ("steps", "receipts"):
+            with suppress(sqlite3.OperationalError):
+                row = self._db.execute(f"SELECT chunk FROM {table} WHERE step=?", (number,)).fetchone()  # noqa: S608
+                found += [row[0]] if row is not None else []
+        return found
 
     @property
     def step_count(self) -> int:

@@ -1,0 +1,200 @@
+"""``neuronscope generate``: tokens as they come, with a trace of what the taps saw, changed on the way if asked."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from neuronscope.cli.common import (
+    device_option,
+    dtype_option,
+    json_option,
+    layers_option,
+    load,
+    model_option,
+    print_json,
+    print_table,
+    read_prompt,
+    show,
+)
+from neuronscope.core.errors import BadRequest, Conflict
+from neuronscope.core.events import Done, Failed, Receipt, Start, Step
+from neuronscope.core.intervention import Op
+from neuronscope.core.trace_config import AttentionTier, CaptureMode, DropPolicy, Quantization
+
+if TYPE_CHECKING:
+    from neuronscope.runtime.run import Run
+    from neuronscope.runtime.scope import Scope
+
+_CHANGE = re.compile(r"\s*(?P<units>\S+)\s+(?P<op>[a-z_]+)(?:\s+(?P<value>\S+))?(?:\s+at\s+(?P<positions>\S+))?\s*")
+HINT = 'For example "mlp_act.3:42 scale 0", "mlp_act.3:42,mlp_act.3:7 add 2.5 at last" or "mlp_act.3:42 ablate_zero at 0,4".'
+
+
+@click.command()
+@click.argument("prompt")
+@model_option
+@click.option("--chat", is_flag=True, help="Give the prompt as a user's message, through the model's chat template.")
+@click.option("--max-new-tokens", type=int, default=64, show_default=True, help="Tokens at most.")
+@click.option(
+    "--temperature", type=float, default=0.0, show_default=True, help="0 takes the likeliest token each time."
+)
+@click.option("--top-k", type=int, help="Draw from the likeliest this many.")
+@click.option("--top-p", type=float, help="Draw from the smallest set that holds this share.")
+@click.option("--seed", type=int, help="Draw the same tokens again [default: drawn, and told in the trace].")
+@click.option("--stop", multiple=True, help="A token that ends the run, as text. May be repeated.")
+@click.option(
+    "--intervene", "changes", multiple=True, metavar="CHANGE", help="UNITS OP [VALUE] [at POSITIONS]. May be repeated."
+)
+@click.option("--mode", type=click.Choice(get_args(CaptureMode)), help="What is kept of each tensor [default: topk].")
+@click.option(
+    "--point", "points", multiple=True, help="Point or address to watch [default: the live map]. May be repeated."
+)
+@layers_option
+@click.option("--quantization", type=click.Choice(get_args(Quantization)), help="Of kept values [default: f16].")
+@click.option(
+    "--attention", type=click.Choice(get_args(AttentionTier)), help="What is kept of attention [default: summary]."
+)
+@click.option("--max-bytes", type=int, help="Bytes a step [default: by the model's layers].")
+@click.option("--drop", type=click.Choice(get_args(DropPolicy)), help="What goes beyond them.")
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Trace file to write [default: the workspace]."
+)
+@click.option("--no-trace", is_flag=True, help="Record nothing.")
+@dtype_option
+@device_option
+@json_option
+def command(prompt: str, model: str | None, as_json: bool, out: Path | None, **options: Any) -> None:
+    """Generate text after PROMPT (- reads standard input) and record what happens inside at every token."""
+    text = read_prompt(prompt)
+    changes = [read_change(change, f"i{n}") for n, change in enumerate(options["changes"], start=1)]
+    if out is not None and out.exists():
+        raise Conflict(f"{out} exists already.", "Choose another name with --out.")
+    if out is not None and options["no_trace"]:
+        raise BadRequest("--out names a trace to write, and --no-trace writes none.", "Leave one of them out.")
+    scope = load(model, options["dtype"], options["device"])
+    asked: dict[str, Any] = {"messages": [{"role": "user", "content": text}]} if options["chat"] else {"prompt": text}
+    for name in ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "stop"):
+        asked[name] = options[name]
+    run = scope.stream(config=_config(options), interventions=changes, record=not options["no_trace"], **asked)
+    with run:
+        found = _follow(run, scope, quiet=as_json)
+    path = run.path
+    if out is not None and path is not None:
+        path = Path(shutil.move(path, out))
+    found = {"trace_id": run.trace_id, "path": path, **found}
+    if as_json:
+        print_json(found)
+        return
+    _report(found, run)
+
+
+def read_change(text: str, identity: str) -> dict[str, Any]:
+    """An intervention from ``UNITS OP [VALUE] [at POSITIONS]``; :class:`BadRequest` where it is none."""
+    match = _CHANGE.fullmatch(text)
+    if match is None:
+        raise BadRequest(f"'{text[:80]}' is no intervention.", HINT)
+    if match["op"] not in get_args(Op) or match["op"] in ("ablate_mean", "patch"):
+        raise BadRequest(
+            f"'{match['op']}' is no operation of the command line.", f"It is scale, set, add or ablate_zero. {HINT}"
+        )
+    change: dict[str, Any] = {"id": identity, "units": match["units"].split(","), "op": match["op"]}
+    if match["value"] is not None:
+        try:
+            change["value"] = float(match["value"])
+        except ValueError:
+            raise BadRequest(f"'{match['value'][:40]}' is no number.", HINT) from None
+    places = match["positions"]
+    if places in ("last", "all"):
+        change["positions"] = places
+    elif places is not None:
+        if not all(place.isdecimal() and len(place) < 10 for place in places.split(",")):
+            raise BadRequest(
+                f"'{places[:40]}' are no positions.", f"They are last, all, or numbers such as 0,4. {HINT}"
+            )
+        change["positions"] = [int(place) for place in places.split(",")]
+    return change
+
+
+def _config(options: dict[str, Any]) -> dict[str, Any]:
+    given = {
+        "capture_mode": options["mode"],
+        "points": options["points"] or None,
+        "layers": options["layers"],
+        "quantization": options["quantization"],
+        "attention_tier": options["attention"],
+        "max_bytes_per_step": options["max_bytes"],
+        "drop_policy": options["drop"],
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _follow(run: Run, scope: Scope, quiet: bool) -> dict[str, Any]:
+    """Go through the events, writing the text as it grows; what the run gave. Ctrl+C stops it and keeps its trace."""
+    from neuronscope.runtime.run import failure, text_after
+
+    ids: list[int] = []
+    tokens, receipts, said = [], [], ""
+    found: dict[str, Any] = {"model_id": scope.model_id, "prompt": run.prompt, "reason": "stopped", "unfired": ()}
+    dropped = 0
+    try:
+        for event in run:
+            if isinstance(event, Start):
+                found["unavailable"], found["settings"] = event.unavailable, event.settings
+            elif isinstance(event, Step) and event.token_id is not None:
+                ids.append(event.token_id)
+                tokens.append({"id": event.token_id, "text": event.token, "logprob": event.logprob})
+                dropped += event.dropped is not None
+                if not quiet:
+                    said = _write(said, text_after(scope.loaded, run.start.tokens, ids))
+            elif isinstance(event, Receipt):
+                receipts.append({"step": event.step, "interventions": event.interventions})
+            elif isinstance(event, Done):
+                found["reason"], found["unfired"] = event.reason, event.unfired
+            elif isinstance(event, Failed):
+                raise failure(event)
+    except KeyboardInterrupt:
+        run.close()
+    text = text_after(scope.loaded, run.start.tokens, ids)
+    if not quiet:
+        click.echo(text[len(said) :])
+    return {**found, "text": text, "tokens": tokens, "receipts": receipts, "steps_over_budget": dropped}
+
+
+def _write(said: str, text: str) -> str:
+    """Write what is new; half a character waits for its other half."""
+    if text.endswith("\ufffd") or not text.startswith(said):
+        return said
+    sys.stdout.write(text[len(said) :])
+    sys.stdout.flush()
+    return text
+
+
+def _report(found: dict[str, Any], run: Run) -> None:
+    """What a person wants to know after the text; not among it, which programs read."""
+    click.echo(f"{len(found['tokens'])} tokens, ended by {found['reason']}", err=True)
+    for address, reason in found["unavailable"].items():
+        click.echo(f"not in this model: {address} ({reason})", err=True)
+    if found["steps_over_budget"]:
+        click.echo(f"{found['steps_over_budget']} steps were over the byte budget and lost payloads", err=True)
+    if run.recording_error is not None:
+        click.echo(f"recording ended early: {run.recording_error}", err=True)
+    elif found["path"] is not None:
+        click.echo(f"trace {found['path']}", err=True)
+    if found["receipts"]:
+        print_table(("intervention", "fired in steps", "L2 of all changes"), _totals(found["receipts"]))
+    for identity in found["unfired"]:
+        click.echo(f"{show(identity)} never fired: none of its positions was reached", err=True)
+
+
+def _totals(receipts: Iterable[dict[str, Any]]) -> list[tuple[str, int, float]]:
+    totals: dict[str, tuple[int, float]] = {}
+    for one in (one for receipt in receipts for one in receipt["interventions"]):
+        fired, square = totals.get(one["id"], (0, 0.0))
+        totals[one["id"]] = fired + one["fired"], square + one["delta_l2"] ** 2
+    return [(identity, fired, square**0.5) for identity, (fired, square) in totals.items()]
