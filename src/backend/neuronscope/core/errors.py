@@ -141,6 +141,13 @@ class UnsafeModel(UnsupportedModel):
     code = "unsafe_model"
 
 
+class GatedModel(UnsupportedModel):
+    """The model's owner has not granted access, or the hub does not know who asks."""
+
+    code = "gated_model"
+    status = 403
+
+
 class CorruptModel(UnsupportedModel):
     """Files of the model are missing or damaged."""
 

@@ -14,6 +14,7 @@ from huggingface_hub import errors as hub_errors
 from neuronscope.core.errors import (
     Cancelled,
     CorruptModel,
+    GatedModel,
     NeuronScopeError,
     NotFound,
     Offline,
@@ -39,7 +40,7 @@ def fetch(
 
     Works in a thread of its own, so that ``check`` can end the waiting at once; what has come by then stays in the
     cache, and a later fetch goes on from there. Raises :class:`Offline`, :class:`NotFound`, :class:`CorruptModel`, or
-    :class:`UnsupportedModel` where access must first be granted.
+    :class:`GatedModel` where access must first be granted.
     """
     stop = threading.Event()
     found: list[Path] = []
@@ -109,7 +110,7 @@ def explain(error: BaseException, model_id: str, revision: str | None) -> Neuron
     if isinstance(error, NeuronScopeError):
         return error
     if isinstance(error, hub_errors.GatedRepoError):
-        return UnsupportedModel(
+        return GatedModel(
             f"Access to {model_id} must be granted by its owner.",
             "Accept its terms on its hub page, then set HF_TOKEN or run 'hf auth login'.",
         )
@@ -137,7 +138,7 @@ def explain(error: BaseException, model_id: str, revision: str | None) -> Neuron
     if isinstance(error, hub_errors.HfHubHTTPError):
         status = getattr(error.response, "status_code", None)
         if status == 401:
-            return UnsupportedModel(
+            return GatedModel(
                 f"The hub asks who you are before it gives {model_id} ({status}).",
                 "Set HF_TOKEN or run 'hf auth login'; a token that has expired must be made anew.",
             )

@@ -30,7 +30,7 @@ export function LoadFailure({ id, asked, error }: FailureProps) {
     <Banner tone="error" title={`${modelId} could not be loaded`} onClose={() => setDismissed(id)}>
       <Text size="sm">{error.message}</Text>
       <Text size="sm">{error.hint}</Text>
-      {error.code === "gated" && (
+      {error.code === "gated_model" && (
         <Text size="sm">
           <Anchor href={hubPage(modelId)} target="_blank" rel="noreferrer" size="sm" inherit>
             Open its page on the hub

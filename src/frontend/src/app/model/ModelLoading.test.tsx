@@ -94,7 +94,7 @@ describe("a load that failed", () => {
   });
 
   it("behind a licence leads to where it is accepted", async () => {
-    fail("gated", "Accept it.");
+    fail("gated_model", "Accept it.");
     renderAt("/?model=local/other", <ModelLoading />);
     expect(await screen.findByRole("link", { name: /Open its page on the hub/ })).toHaveAttribute(
       "href",

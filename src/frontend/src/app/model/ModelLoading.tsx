@@ -60,7 +60,8 @@ export function ModelLoading() {
   if (newest?.error && newest.state === "failed" && endedHere(newest) && telling)
     return <LoadFailure id={newest.job_id} asked={asked} error={newest.error} />;
   if (loaded) return null;
-  if (newest?.state === "cancelled" && endedHere(newest)) return <Cancelled asked={asked} />;
+  if (newest?.state === "cancelled" && endedHere(newest))
+    return <Cancelled asked={asked} fetched={entry === undefined || entry.source === "hub"} />;
   // A load that has just ended is not in the list of models yet.
   if (!jobs.data || (newest?.state === "done" && endedAt(newest) > models.dataUpdatedAt)) return null;
   if (isMissing(models.data?.models, modelId)) return <UnknownModel modelId={modelId} />;
@@ -74,11 +75,13 @@ const endedAt = ({ finished_at }: Job) =>
 /* What ended before the page was opened is old news; the list of jobs still tells it. */
 const endedHere = (job: Job) => endedAt(job) >= performance.timeOrigin;
 
-function Cancelled({ asked }: { asked: LoadRequest }) {
+function Cancelled({ asked, fetched }: { asked: LoadRequest; fetched: boolean }) {
   const load = useLoadModel();
   return (
     <Banner tone="info" title={`Loading ${asked.model_id} was cancelled`}>
-      <Text size="sm">Nothing of it is in memory. What was already fetched is kept for the next time.</Text>
+      <Text size="sm">
+        Nothing of it is in memory.{fetched ? " What was already fetched is kept for the next time." : ""}
+      </Text>
       <Group mt="xs" gap="xs">
         <Button
           size="compact-sm"
