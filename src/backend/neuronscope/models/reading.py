@@ -8,14 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from transformers import AutoModelForCausalLM
+from transformers import modeling_gguf_pytorch_utils as unpacker
 from transformers.utils import logging as model_logging
 
-from neuronscope.models.memory import return_pages
+from neuronscope.models.memory import large_blocks_apart
 from neuronscope.models.turns import TURNS, one_load
-
-SWEEP = 64 << 20
-"""Bytes read between two sweeps: converting a tensor leaves a hole in the heap that the next one may not fill, and
-without sweeps loading in 4 bits holds as much again as the whole model in full precision."""
 
 Progress = Callable[[int, int | None, str], None]
 """Takes bytes done, bytes in all (None while unknown) and the phase: ``fetch`` or ``load``."""
@@ -31,7 +28,7 @@ def read_model(
     """
     with one_load(check):
         TURNS.take(check)
-        with _made_and_watched(stored, progress, check):
+        with large_blocks_apart(keep="quantization_config" in options), _made_and_watched(stored, progress, check):
             # With loading info it returns a pair, which its annotation does not say.
             pair: Any = AutoModelForCausalLM.from_pretrained(folder, **options, output_loading_info=True)
     return pair[0], pair[1]
@@ -41,54 +38,66 @@ def read_model(
 def _made_and_watched(stored: Mapping[str, int], progress: Progress, check: Callable[[], None]) -> Iterator[None]:
     """transformers opens a bar when the modules are made and the weights' turn comes: the sign that others may run."""
     mine = threading.get_ident()
-    giving = threading.Lock()
+    watch = _Watch(stored, progress, check)
     given = False
 
     def give_once() -> None:
         nonlocal given
-        with giving:
-            if not given:
-                given = True
-                TURNS.give()
+        if not given:
+            given = True
+            TURNS.give()
 
     def hook(factory: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if threading.get_ident() != mine:
             return factory(*args, **kwargs)
         give_once()
         check()
-        if args and hasattr(args[0], "__len__"):
-            return _watched(args[0], stored, progress, check)
-        return factory(*args, **{**kwargs, "disable": True})
+        items = args[0] if args else kwargs.get("iterable")
+        return factory(*args, **{**kwargs, "disable": True}) if items is None else watch.over(items)
 
-    before = model_logging.set_tqdm_hook(hook)
+    def unpacking(*args: Any, **kwargs: Any) -> Any:
+        return hook(plain, args, kwargs)
+
+    # The unpacking of GGUF files goes past transformers' own bars, so its name for them is changed for this load.
+    module: Any = unpacker
+    plain, before = module.tqdm, model_logging.set_tqdm_hook(hook)
+    module.tqdm = unpacking
     try:
         yield
     finally:
+        module.tqdm = plain
         model_logging.set_tqdm_hook(before)
         give_once()
 
 
-def _watched(
-    items: Iterable[Any], stored: Mapping[str, int], progress: Progress, check: Callable[[], None]
-) -> Iterator[Any]:
-    total = sum(stored.values())
-    done = kept = 0
-    progress(done, total, "load")
-    for item in items:
-        check()
-        yield item
-        done += sum(stored.get(name, 0) for name in _sources(item))
-        progress(done, total, "load")
-        if done - kept >= SWEEP:
-            kept = done
-            return_pages()
-    check()
-    progress(total, total, "load")
+class _Watch:
+    """Counts bytes while transformers goes over its tensors, once or (unpacked first, then placed) twice."""
+
+    def __init__(self, stored: Mapping[str, int], progress: Progress, check: Callable[[], None]) -> None:
+        self._stored, self._progress, self._check = stored, progress, check
+        self._total = sum(stored.values())
+        self._told = -1
+
+    def over(self, items: Iterable[Any]) -> Iterator[Any]:
+        done = 0
+        self._tell(0)
+        for item in items:
+            self._check()
+            yield item
+            done += sum(self._stored.get(name, 0) for name in _sources(item))
+            self._tell(done)
+        self._check()
+        self._tell(self._total)
+
+    def _tell(self, done: int) -> None:
+        if done > self._told:
+            self._told = done
+            self._progress(done, self._total, "load")
 
 
 def _sources(item: Any) -> set[str]:
     """Names in the file of the tensors that one parameter is made of."""
-    name, mapping = item if isinstance(item, tuple) and len(item) == 2 else (None, item)
+    name, mapping = item if isinstance(item, tuple) and len(item) == 2 else (getattr(item, "name", None), None)
     targets = getattr(mapping, "layer_targets", None)
     if isinstance(targets, Mapping) and targets:
         return set().union(*targets.values())

@@ -23,7 +23,9 @@ _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 # transformers keeps experts as one 3-D parameter, which no quantization replaces, however the file splits them.
 _EXPERT = re.compile(r"\bexperts?\.\d+\.|\.experts\.")
 _IN_A_BLOCK = re.compile(r"\.\d+\.")
-_TABLES = re.compile(r"embed|wte|wpe|rotary|position|router|relative_attention|conv1d|\bA_log$|lm_head|embed_out")
+_TABLES = re.compile(
+    r"(?:moe|mlp|feed_forward)\.gate\.weight$|embed|wte|wpe|rotary|position|router|relative_attention|conv1d|\bA_log$|lm_head|embed_out"
+)
 
 
 @dataclass(frozen=True, slots=True)
