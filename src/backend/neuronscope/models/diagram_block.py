@@ -103,20 +103,21 @@ class _Drawing:
             return self.link(
                 start, self._whole("mixer", "mixer", "attention", mixer_word(branch.part) or "mixer", branch.part)
             )
-        core = self.put("attention", "attention", "attention", "attention", block.attention)
-        self.nodes[-1].parameters = 0
-        self.nodes[-1].shape = self._heads(set(block.attention.modules()))
         norms = query_key_norms(block.attention) or (None, None)
         parts = (("q", block.q, "queries", norms[0]), ("k", block.k, "keys", norms[1]), ("v", block.v, "values", None))
+        ends = []
         for name, module, title, norm in (*parts, ("qkv", block.qkv, "queries, keys, values", None)):
             if module is None:
                 continue
             here = self.link(start, self.put(name, "linear", "attention", title, module))
             if norm is not None:
                 here = self.link(here, self.put(f"{name}-norm", "norm", "attention", f"norm of {title}", norm))
-            self.link(here, core)
-        if not any(e.target == core for e in self.edges):
-            self.link(start, core)
+            ends.append(here)
+        core = self.put("attention", "attention", "attention", "attention", block.attention)
+        self.nodes[-1].parameters = 0
+        self.nodes[-1].shape = self._heads(set(block.attention.modules()))
+        for end in ends or [start]:
+            self.link(end, core)
         if block.attn_out is None:
             return core
         return self.link(core, self.put("attn-out", "linear", "attention", "attention output", block.attn_out))

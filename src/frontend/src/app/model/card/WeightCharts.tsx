@@ -34,7 +34,7 @@ export function WeightCharts({ report }: { report: WeightReport }) {
     <>
       <Section
         title="Weights layer by layer"
-        about={`All histograms share one axis, from ${formatMark(-reach)} to ${formatMark(reach)}; each reaches four standard deviations to either side.`}
+        about={`All histograms share one axis, from ${formatMark(-reach)} to ${formatMark(reach)}; each reaches four standard deviations to either side, and what lies beyond is counted.`}
         actions={
           parts.length <= 8 ? (
             <SegmentedControl
@@ -108,7 +108,7 @@ function Small({ layer, part, reach }: { layer: number; part: PartWeights; reach
           <dd>{formatValue(part.norm)}</dd>
         </div>
         <div>
-          <dt>largest</dt>
+          <dt>largest weight</dt>
           <dd>{formatValue(Math.max(-part.minimum, part.maximum))}</dd>
         </div>
         <div>
