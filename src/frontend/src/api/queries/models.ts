@@ -14,11 +14,16 @@ export type EstimateAsked = Omit<LoadRequest, "modules">;
 
 export const BUNDLED_MODEL = "neuronscope/tiny";
 
-export const useModels = () =>
+/** The list of models. The bundled one loads by itself as the server starts: who awaits it names it here. */
+export const useModels = (awaited?: string) =>
   useQuery({
     queryKey: ["models"],
     queryFn: ({ signal }) => unwrap(client.GET("/api/models", { signal })),
     staleTime: 15_000,
+    refetchInterval: ({ state }) =>
+      state.data?.models.some((one) => one.model_id === awaited && one.source === "bundled" && !one.loaded)
+        ? 3000
+        : false,
   });
 
 /** Asking for a card loads the model, so it is asked for only where that is wanted. */

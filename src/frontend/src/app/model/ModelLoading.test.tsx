@@ -45,6 +45,14 @@ describe("a model that is not in memory", () => {
     await waitFor(() => expect(loads()).toEqual([{ model_id: "local/other" }]));
   });
 
+  it("is looked for again where it is the bundled one, which loads by itself", async () => {
+    server.on("GET /api/models", { body: { models: [model({ loaded: false, loaded_as: null })] } });
+    renderAt("/", <ModelLoading />);
+    const asked = () => server.calls.filter(({ path }) => path === "/api/models").length;
+    await waitFor(() => expect(asked()).toBe(2), { timeout: 5000 });
+    expect(screen.queryByRole("status")).toBeNull();
+  });
+
   it("shows how far its bytes are while it loads, also in place of a loaded one", async () => {
     withJob(
       load({

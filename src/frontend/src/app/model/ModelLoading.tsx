@@ -19,7 +19,7 @@ import { UnknownModel } from "./UnknownModel";
 export function ModelLoading() {
   const modelId = useModelId();
   const queries = useQueryClient();
-  const models = useModels();
+  const models = useModels(modelId);
   const jobs = useJobs();
   const newest = jobs.data?.jobs.find((job) => job.kind === "load" && job.model_id === modelId);
   const wish = useLoadWish(modelId);
