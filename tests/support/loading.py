@@ -107,7 +107,7 @@ def main(folder: str, dtype: str, quantization: str) -> None:
         "estimate": demand.bytes, "weights_estimate": demand.weights, "weights": weights, "loading": loading,
         "running": running, "taken": taken, "settled": settled, "left": own_bytes() - before, "seconds": told,
     }  # fmt: skip
-    print(json.dumps(figures))
+    sys.stdout.write(json.dumps(figures) + "\n")
 
 
 if __name__ == "__main__":

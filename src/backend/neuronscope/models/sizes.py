@@ -24,6 +24,9 @@ _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _EXPERT = re.compile(r"\bexperts?\.\d+\.|\.experts\.")
 _IN_A_BLOCK = re.compile(r"\.\d+\.")
 _TABLES = re.compile(
+    r"(?:moe|mlp|feed_forward)\.gate\.weight$|router|embed|wte|wpe|rotary|position|relative_attention"
+    r"|conv1d|\bA_log$|lm_head|embed_out"
+)
     r"(?:moe|mlp|feed_forward)\.gate\.weight$|embed|wte|wpe|rotary|position|router|relative_attention|conv1d|\bA_log$|lm_head|embed_out"
 )
 
