@@ -171,6 +171,35 @@ REFUSED: dict[str, str] = {
 }
 """Types that inspection refuses, and part of the sentence with which it does."""
 
+UNCOMPARED: dict[str, tuple[str, ...]] = {
+    # A gate or a norm stands between the values as projected, or between their mixture and the output projection.
+    "rows times values": (
+        "afmoe",
+        "beam",
+        "bitnet",
+        "diffllama",
+        "gemma3n_text",
+        "gemma4",
+        "gemma4_text",
+        "gemma4_unified",
+        "gemma4_unified_text",
+        "granite_swa",
+        "granitemoe_swa",
+        "laguna",
+        "lfm3",
+        "qwen3_5",
+        "qwen3_5_moe",
+        "qwen3_5_moe_text",
+        "qwen3_5_text",
+        "qwen3_next",
+    ),
+    # Its eager model attends in blocks, and does not report rows over single positions.
+    "attention rows": ("big_bird",),
+    "heads of q": ("big_bird",),
+    "heads of k": ("big_bird",),
+}
+"""What can't be compared from outside for which types; for all others it must be."""
+
 SHARDS = 4
 
 
@@ -187,9 +216,8 @@ def shrunk(config_class: type[PreTrainedConfig], settings: dict[str, Any] | None
     small: dict[str, Any] = {}
     for name, value in SIZES.items():
         settable = not isinstance(getattr(config_class, name, None), property)
-        if name in fields and settable and not isinstance(fields[name], dict) and fields[name] is not None:
-            small[name] = value
-        elif name in base.attribute_map and base.attribute_map[name] not in SIZES:
+        fits = name in fields and settable and not isinstance(fields[name], dict) and fields[name] is not None
+        if fits or (name in base.attribute_map and base.attribute_map[name] not in SIZES):
             small[name] = value
     if "kv_lora_rank" in small:
         # Multi-head latent attention: every head has its own keys, and rotary embedding sees only its own part of them.

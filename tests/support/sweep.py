@@ -16,7 +16,7 @@ from neuronscope.core.errors import UnsupportedModel
 from neuronscope.core.points import POINTS
 from neuronscope.models.anatomy import Anatomy
 from neuronscope.models.loader import wrap
-from support.architectures import ARCHITECTURES, NOT_BUILT, REFUSED, tiny_architecture
+from support.architectures import ARCHITECTURES, NOT_BUILT, REFUSED, UNCOMPARED, tiny_architecture
 from support.tokenizers import tiny_tokenizer
 from support.truth import Truth, check
 
@@ -180,7 +180,10 @@ def hold(model_type: str) -> None:
     else:
         assert not found.sentence
         assert "logits" in found.truth.compared
-        assert len(found.truth.compared) > 3, "next to nothing was compared"
+        for what, types in UNCOMPARED.items():
+            assert (what in found.truth.unseen) == (model_type in types), (
+                f"{what}: compared, or not, against expectation"
+            )
     said = written(PAGE.read_text("utf-8"))[model_type]
     if found.sentence:
         assert said == ("", _cell(found.sentence)), "run `make architectures`"

@@ -119,7 +119,7 @@ def test_unknown_keys_and_modules_are_refused_with_those_that_there_are(llama: P
     assert "mlp_out" in unknown.value.hint
     with pytest.raises(BadRequest, match="is empty"):
         ModuleNames.parse({"mlp_out": ""})
-    with pytest.raises(UnsupportedModel, match="no list of modules named 'model.blocks'") as no_list:
+    with pytest.raises(UnsupportedModel, match=r"no list of modules named 'model\.blocks'") as no_list:
         inspect_model(llama, ModuleNames(blocks="model.blocks"))
     assert "model.layers (3 × LlamaDecoderLayer)" in no_list.value.hint
     with pytest.raises(UnsupportedModel, match=r"no module named 'mlp\.out', given for mlp_out") as missing:
