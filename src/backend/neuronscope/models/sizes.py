@@ -27,8 +27,6 @@ _TABLES = re.compile(
     r"(?:moe|mlp|feed_forward)\.gate\.weight$|router|embed|wte|wpe|rotary|position|relative_attention"
     r"|conv1d|\bA_log$|lm_head|embed_out"
 )
-    r"(?:moe|mlp|feed_forward)\.gate\.weight$|embed|wte|wpe|rotary|position|router|relative_attention|conv1d|\bA_log$|lm_head|embed_out"
-)
 
 
 @dataclass(frozen=True, slots=True)
