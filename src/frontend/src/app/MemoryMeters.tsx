@@ -122,7 +122,8 @@ function Meter({ label, used, total, parts, about }: MeterProps) {
       <div>
         <span>{label}</span>
         <span>
-          {formatBytes(used)} / {formatBytes(total)}
+          {formatBytes(used)}
+          <span className={classes.total}> / {formatBytes(total)}</span>
         </span>
       </div>
       <div className={classes.track}>

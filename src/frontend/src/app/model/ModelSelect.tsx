@@ -126,6 +126,7 @@ export function ModelSelect() {
               {group.models.map((entry) => (
                 <Combobox.Option
                   key={entry.model_id}
+                  className={classes.option}
                   value={entry.model_id}
                   active={entry.model_id === modelId}
                   disabled={!entry.loadable && !entry.loaded}
