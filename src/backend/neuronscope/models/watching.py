@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
 
+from neuronscope.core.errors import PointUnavailable
 from neuronscope.models.attention import AttentionCall, observe_attention
 
 KINDS = {
@@ -186,7 +187,8 @@ def observe_rows(
 
     Calls of transformers' interface are seen there. Modules in ``own`` compute attention themselves, and so do all where
     the model has been set to another kernel than sdpa: they are watched as they do so.
-    Either way the model computes what it would have computed, with the same kernel.
+    Either way the model computes what it would have computed, with the same kernel. Raises :class:`PointUnavailable`
+    where a module ran and attended in a way that shows no rows.
     """
     watched = {m for m in sinks if m in own or not _runs_sdpa(m, model)}
     running: list[nn.Module] = []
@@ -201,14 +203,25 @@ def observe_rows(
             return
         call = readers.setdefault(event.module, WeightsReader(batch)).hear(event)
         if call is not None:
+            silent.discard(event.module)
             sinks[event.module](call.weights())
 
+    watcher = Watcher(running, by_watching)
+    silent: set[nn.Module] = set()
+
     def enter(module: nn.Module, _args: object) -> None:
+        if not running:
+            # Only while attention runs: the rest of the model need not wait for a watcher.
+            watcher.__enter__()  # type: ignore[no-untyped-call]  # torch leaves its modes untyped
+        if module in watched:
+            silent.add(module)
         running.append(module)
         readers.pop(module, None)
 
     def leave(_module: nn.Module, _args: object, _output: object) -> None:
         running.pop()
+        if not running:
+            watcher.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # likewise
 
     with ExitStack() as stack:
         if len(watched) < len(sinks):
@@ -219,8 +232,13 @@ def observe_rows(
                 for inner in module.modules():
                     stack.callback(inner.register_forward_pre_hook(enter).remove)
                     stack.callback(inner.register_forward_hook(leave, always_call=True).remove)
-            stack.enter_context(Watcher(running, by_watching))
         yield
+    if silent:
+        kind = type(next(iter(silent))).__name__
+        raise PointUnavailable(
+            f"{kind} attended in a way that shows no rows: with another kernel than sdpa or eager, or in blocks.",
+            "Ask for other points, or load the model with eager attention.",
+        )
 
 
 def _runs_sdpa(module: nn.Module, model: PreTrainedModel) -> bool:
