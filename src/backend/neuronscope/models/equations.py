@@ -84,13 +84,14 @@ def _learned(evidence: Evidence) -> Iterable[int]:
 
 
 def _attention(facts: AttentionFacts, layers: list[int]) -> Equation:
+    if facts.proved is None:
+        why = "Not established: neither queries and keys as projected nor as they reach the kernel could be compared"
+        return Equation("attention", "Attention", "", "", layers, "", f"{why} with the attention weights.")
     latex, words = attention_latex(facts), attention_words(facts)
     notes = []
-    if facts.proved is None:
-        notes.append("The scale could not be established: neither queries nor keys could be compared with the weights.")
-    elif facts.proved == "kernel":
+    if facts.proved == "kernel":
         notes.append(
-            "What happens to queries and keys between their projections and the kernel could not be established."
+            "With a tilde, queries and keys as they reach the kernel; what is done to them before could not be established."
         )
     if facts.output_follows is False:
         notes.append(

@@ -82,7 +82,7 @@ def _queries_and_keys(evidence: Evidence, layer: int, heads: int) -> Iterator[tu
         return
     fused = evidence.anatomy.blocks[layer].qkv
     given = evidence.seen.outputs.get(fused) if fused is not None else None
-    if given is None:
+    if given is None or given.ndim != 3:
         return
     for groups in dict.fromkeys((evidence.anatomy.kv_heads, heads)):
         width, rest = divmod(given.shape[-1], heads + 2 * groups)

@@ -32,7 +32,8 @@ def attention_latex(facts: AttentionFacts) -> str:
 
 
 def _side(letter: str, position: str, facts: AttentionFacts) -> str:
-    plain = f"{letter}^{{@}}_{position}"
+    # As they reach the kernel, which is not what the projections gave.
+    plain = rf"\tilde{{{letter}}}^{{@}}_{position}" if facts.proved == "kernel" else f"{letter}^{{@}}_{position}"
     turn = f"R_{position}" if facts.rotary is not None else ""
     if facts.qk_norm == "none":
         return rf"\bigl({turn}\,{plain}\bigr)" if turn else rf"{{{plain}}}"

@@ -64,7 +64,7 @@ def embedding_facts(evidence: Evidence) -> EmbeddingFacts:
     if entered is None or ids is None or not isinstance(table.weight, Tensor):
         return EmbeddingFacts(None, length, offset, None, None)
     word = table.weight.detach()[ids].float().cpu()
-    places = seen.outputs[learned].float().cpu().reshape(-1, word.shape[-1]) if learned in seen.outputs else None
+    places = _rows(seen.outputs.get(learned), word) if learned is not None else None
     held = entered[0].float().cpu()
     wanted = held - places if places is not None and places.shape == held.shape else held
     factor = ratio(word, wanted, evidence.bound) if word.shape == held.shape else None
@@ -76,7 +76,7 @@ def embedding_facts(evidence: Evidence) -> EmbeddingFacts:
     plain = word if places is None else word + places
     for norm in (m for m in evidence.outside if is_norm(m)):
         # Run anew: a family may use the very same norm again at its end, and only its last call is on record.
-        given = norm(plain.to(entered.device, entered.dtype)) if plain.shape == held.shape else None
+        given = _normed(norm, plain.to(entered.device, entered.dtype)) if plain.shape == held.shape else None
         if isinstance(given, Tensor) and difference(given, entered[0]) <= evidence.bound:
             return EmbeddingFacts(1.0, length, offset, norm, difference(given, entered[0]))
     return EmbeddingFacts(None, length, offset, None, None)
@@ -121,6 +121,20 @@ def _cap_of(given: Tensor, logits: Tensor, bound: float) -> float | None:
         if difference(cap * torch.tanh(given / cap), logits) <= bound / 10:
             return cap
     return None
+
+
+def _rows(places: Tensor | None, word: Tensor) -> Tensor | None:
+    """What a table of positions gave, row by row; ``None`` where it is as wide as something else than the stream."""
+    return places.float().cpu().reshape(word.shape) if places is not None and places.numel() == word.numel() else None
+
+
+def _normed(norm: nn.Module, rows: Tensor) -> Tensor | None:
+    """What a norm makes of these rows; ``None`` for a module that only is called a norm and takes something else."""
+    try:
+        given = norm(rows)
+    except (RuntimeError, TypeError, IndexError):
+        return None
+    return given if isinstance(given, Tensor) and given.shape == rows.shape else None
 
 
 def _learned_positions(evidence: Evidence, table: nn.Module) -> tuple[nn.Module | None, int]:
