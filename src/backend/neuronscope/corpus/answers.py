@@ -14,7 +14,9 @@ class Context:
 
     ``position`` counts the document's tokens from its first, leading special tokens included, as a capture of its text
     does; ``peak`` is where the peak stands in ``tokens``. ``special`` marks tokens that colour scales leave out.
-    ``parts`` holds ``""`` for a token without a label, and is ``None`` where the corpus has no labels.
+    ``parts`` holds ``""`` for a token without a label, and is ``None`` where the corpus has no labels. ``start`` to
+    ``end`` are the characters of the document that the peak stands for, ``None`` where the tokenizer can't say; ``file``
+    and ``line`` (or row, from 1) are where the document begins, ``None`` where it came from no file.
     """
 
     layer: int
@@ -28,27 +30,71 @@ class Context:
     activations: list[float]
     special: list[bool]
     parts: list[str] | None
+    start: int | None
+    end: int | None
+    file: str | None
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One place of the corpus sample and how strongly a unit fires there; fields as in :class:`Context`.
+
+    Values beside the peak were not kept: the window can be recomputed.
+    """
+
+    layer: int
+    unit: int
+    activation: float
+    doc: int
+    window: int
+    position: int
+    peak: int
+    tokens: list[str]
+    special: list[bool]
+    parts: list[str] | None
+    start: int | None
+    end: int | None
+    file: str | None
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A histogram: ``counts`` has one more entry than the inner ``edges``, over ``tokens`` sampled tokens."""
+
+    edges: list[float]
+    counts: list[int]
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class TokenStat:
-    """Peaks of some units on one token."""
+    """Peaks of some units on one token.
+
+    ``lift`` is how much more often kept peaks stand on it than the corpus's tokens do; ``occurs`` is how often the corpus
+    has it.
+    """
 
     token: str
     max: float
     mean: float
     count: int
+    lift: float
+    occurs: int
 
 
 @dataclass(frozen=True, slots=True)
 class NgramStat:
-    """Peaks of some units on the last of ``n`` tokens."""
+    """Peaks of some units on the last of ``n`` tokens. ``lift`` is among runs of ``n`` tokens without special ones."""
 
     tokens: list[str]
     n: int
     max: float
     mean: float
     count: int
+    lift: float
+    occurs: int
 
 
 @dataclass(frozen=True, slots=True)

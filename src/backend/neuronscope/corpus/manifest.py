@@ -10,6 +10,7 @@ from typing import Any
 from neuronscope.core.address import Address
 from neuronscope.core.errors import BadRequest, Damaged, NotFound
 from neuronscope.corpus.files import load_json, save_json
+from neuronscope.corpus.grams import LONGEST
 
 FORMAT = "neuronscope-index"
 FORMAT_VERSION = 2
@@ -57,7 +58,8 @@ class Manifest:
     ``documents`` counts empty ones too; ``tokens`` counts those that are not special, ``tokens_run`` all of them.
     ``prefix`` are the tokens put before every window, ``unavailable`` layers left out with the reasons, ``pairs``
     the entries of the inverse by token, ``vocabulary`` one more than the largest token id. ``sampled`` are the tokens
-    that histograms were counted over, ``files`` those that the documents came from.
+    that histograms were counted over, ``files`` those that the documents came from, ``runs`` counts the runs of 1, 2 …
+    tokens within a window that hold no special one.
     """
 
     model_id: str
@@ -87,6 +89,7 @@ class Manifest:
     shards: int
     tokens: int
     tokens_run: int
+    runs: tuple[int, ...]
     pairs: int
     vocabulary: int
     libraries: dict[str, str]
@@ -148,7 +151,12 @@ class Manifest:
                     f"The manifest of '{folder.name}' has no sound '{row.name}'.", "Build the index anew."
                 ) from None
         manifest = cls(**values)
-        if not manifest.layers or len(manifest.layers) != len(manifest.units) or manifest.k < 1:
+        if (
+            not manifest.layers
+            or len(manifest.layers) != len(manifest.units)
+            or manifest.k < 1
+            or len(manifest.runs) != LONGEST
+        ):
             raise Damaged(f"The manifest of '{folder.name}' contradicts itself.", "Build the index anew.")
         return manifest
 

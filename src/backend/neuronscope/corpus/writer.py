@@ -11,6 +11,7 @@ window_batches.npy    int32 [window]                           the batch that ea
 document_windows.npy  int64 [document + 1]                     number of each document's first window
 source_files.npy      int32 [document]                         number of the file that it came from; -1 for none
 source_lines.npy      int64 [document]                         its line or row there, from 1; 0 where it has none
+gram_order.npy        int64 [token]                            all places, sorted by the five tokens from each on
 values.npy            float32 [unit, k]                        strongest values, strong to weak
 keys.npy              int64 [unit, k]                          their places in tokens.npy; -1 where there are fewer
 documents.npy         int32 [unit, k]                          their documents
@@ -40,6 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronscope.corpus.files import Appender, save, save_json
+from neuronscope.corpus.grams import LONGEST, Grams, order_of
 from neuronscope.corpus.manifest import Manifest
 from neuronscope.corpus.plan import Plan
 from neuronscope.corpus.windows import Tokenizer
@@ -88,6 +90,11 @@ def write_index(
     save_in_pieces(folder / "sample_values.npy", found.sample.T)
     vocabulary = _write_vocabulary(folder, loaded, tokens)
     pairs = _write_inverse(folder, found.keys, found.values, tokens, vocabulary)
+    order = order_of(tokens, starts)
+    save(folder / "gram_order.npy", order)
+    special = np.zeros(vocabulary, np.bool_)
+    special[[i for i in loaded.special_ids if i < vocabulary]] = True
+    grams = Grams(tokens, starts, order)
     Manifest(
         model_id=plan.model_id,
         model_key=plan.model_key,
@@ -116,6 +123,7 @@ def write_index(
         shards=found.shards,
         tokens=found.counted,
         tokens_run=len(tokens),
+        runs=tuple(grams.total(n, special) for n in range(1, LONGEST + 1)),
         pairs=pairs,
         vocabulary=vocabulary,
         libraries=plan.libraries,

@@ -1,0 +1,149 @@
+"""The files of an index, mapped into memory and checked, and how its units and tokens are named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronscope.core.address import Unit
+from neuronscope.core.errors import BadAddress, BadRequest, Damaged
+from neuronscope.corpus.bins import BINS, POWERS, kurtosis
+from neuronscope.corpus.files import load, load_json
+from neuronscope.corpus.grams import Grams
+from neuronscope.corpus.manifest import COLUMNS, WIDTH, Manifest
+
+Units = str | Unit | Iterable[str | Unit]
+
+
+class Opened:
+    """The tables of an index. Threads may share it."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder, self.manifest = folder, manifest
+        m, units = manifest, manifest.total_units
+        self._tokens = load(folder / "tokens.npy", np.int32, (m.tokens_run,))
+        self._parts = load(folder / "token_parts.npy", np.uint8, (m.tokens_run,))
+        self._window_starts = load(folder / "window_starts.npy", np.int64, (m.windows + 1,))
+        self._window_batches = load(folder / "window_batches.npy", np.int32, (m.windows,))
+        self._document_windows = load(folder / "document_windows.npy", np.int64, (m.documents + 1,))
+        self._values = load(folder / "values.npy", np.float32, (units, m.k))
+        self._keys = load(folder / "keys.npy", np.int64, (units, m.k))
+        self._documents = load(folder / "documents.npy", np.int32, (units, m.k))
+        self._windows = load(folder / "windows.npy", np.int32, (units, m.k))
+        self._positions = load(folder / "positions.npy", np.int32, (units, m.k))
+        self._excerpts = load(folder / "excerpts.npy", np.float32, (units, m.k, WIDTH))
+        self._moments = load(folder / "moments.npy", np.float64, (units, len(COLUMNS)))
+        self._sample_keys = load(folder / "sample_keys.npy", np.int64, (m.sample,))
+        self._sample_values = load(folder / "sample_values.npy", np.float32, (units, m.sample))
+        self._chars = load(folder / "token_chars.npy", np.int32, (m.tokens_run, 2))
+        self._source_files = load(folder / "source_files.npy", np.int32, (m.documents,))
+        self._source_lines = load(folder / "source_lines.npy", np.int64, (m.documents,))
+        self._spread = load(folder / "spread.npy", np.int32, (units, BINS))
+        self._powers = load(folder / "powers.npy", np.float64, (units, POWERS))
+        self._gram_order = load(folder / "gram_order.npy", np.int64, (m.tokens_run,))
+        self._inverse_starts = load(folder / "inverse_starts.npy", np.int64, (m.vocabulary + 1,))
+        self._inverse_units = load(folder / "inverse_units.npy", np.int32, (m.pairs,))
+        self._inverse_values = load(folder / "inverse_values.npy", np.float32, (m.pairs, 2))
+        self._inverse_counts = load(folder / "inverse_counts.npy", np.int32, (m.pairs,))
+        ends = (self._window_starts[-1], self._document_windows[-1], self._inverse_starts[-1])
+        if ends != (m.tokens_run, m.windows, m.pairs):
+            raise damaged(folder, "its tables do not fit together")
+        self._first_unit = dict(zip(m.layers, np.cumsum([0, *m.units]).tolist(), strict=False))
+        self._corpus_grams = Grams(self._tokens, self._window_starts, self._gram_order)
+
+    @property
+    def moments(self) -> NDArray[np.float64]:
+        """``[unit, column]``: mean, std, min, max, firing rate."""
+        return self._moments
+
+    @cached_property
+    def vocabulary(self) -> dict[int, tuple[str, bool]]:
+        """Text of each token that occurs, and whether it is special."""
+        found = load_json(self.folder / "vocabulary.json")
+        try:
+            return {int(key): (str(text), bool(special)) for key, (text, special) in found.items()}
+        except (AttributeError, TypeError, ValueError):
+            raise damaged(self.folder, "its vocabulary is broken") from None
+
+    @cached_property
+    def top_tokens(self) -> NDArray[np.int64]:
+        """The token that each unit's strongest context peaks on; -1 where it has none."""
+        keys = self._keys[:, 0]
+        self._window_of(keys[keys >= 0])
+        return np.where(keys < 0, -1, self._tokens[keys.clip(min=0)])
+
+    @cached_property
+    def kurtosis(self) -> NDArray[np.float64]:
+        """Excess kurtosis of each unit over the histogram's sample."""
+        return kurtosis(self._powers, self.manifest.sampled)
+
+    def _window_of(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Window that each place lies in, and where that starts."""
+        if keys.size and not (keys.min() >= 0 and keys.max() < self.manifest.tokens_run):
+            raise damaged(self.folder, "a context lies outside the corpus")
+        window = np.searchsorted(self._window_starts, keys, side="right") - 1
+        return window, self._window_starts[window]
+
+    def _rows(self, units: Units) -> NDArray[np.int64]:
+        """Rows of the arrays, each once, ascending."""
+        named = [units] if isinstance(units, str | Unit) else list(units)
+        if not named:
+            raise BadRequest("No units are asked for.")
+        found = set()
+        for name in named:
+            unit = Unit.parse(name) if isinstance(name, str) else name
+            if unit.address.point != self.manifest.point or unit.address.layer is None:
+                raise BadAddress(f"The index holds {self.manifest.point}, not {unit.address}.")
+            _, first, count = self._layer(unit.address.layer)
+            if unit.index >= count:
+                raise BadAddress(
+                    f"Unit {unit.index} is out of range: {unit.address} has {count} units, 0 to {count - 1}."
+                )
+            found.add(first + unit.index)
+        return np.array(sorted(found), np.int64)
+
+    def _layer(self, layer: int) -> tuple[int, int, int]:
+        """The layer, its first row and its number of units."""
+        if layer not in self._first_unit:
+            held = ", ".join(map(str, self.manifest.layers))
+            raise BadAddress(f"The index does not hold layer {layer}.", f"It holds {held}.")
+        return layer, self._first_unit[layer], self.manifest.units[self.manifest.layers.index(layer)]
+
+    def _layer_and_unit(self, row: int) -> tuple[int, int]:
+        for layer, count in zip(self.manifest.layers, self.manifest.units, strict=True):
+            if row < count:
+                return layer, row
+            row -= count
+        raise damaged(self.folder, "a context belongs to no unit")
+
+    def _part_names(self, parts: NDArray[np.uint8]) -> list[str] | None:
+        names = self.manifest.parts
+        return [names[part] if part < len(names) else "" for part in parts.tolist()] if names else None
+
+    def _text(self, token_id: int) -> str:
+        try:
+            return self.vocabulary[token_id][0]
+        except KeyError:
+            raise damaged(self.folder, f"it has no text for token {token_id}") from None
+
+    @cached_property
+    def _special(self) -> NDArray[np.bool_]:
+        flags = np.zeros(self.manifest.vocabulary, np.bool_)
+        flags[[i for i, (_, special) in self.vocabulary.items() if special and i < len(flags)]] = True
+        return flags
+
+    @cached_property
+    def _ids_by_text(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for token_id, (text, _) in self.vocabulary.items():
+            if token_id < self.manifest.vocabulary:
+                found.setdefault(text, []).append(token_id)
+        return found
+
+
+def damaged(folder: Path, what: str) -> Damaged:
+    return Damaged(f"The index '{folder.name}' is damaged: {what}.", "Build the index anew.")
