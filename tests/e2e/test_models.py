@@ -97,6 +97,7 @@ def _settled(running: Program) -> None:
 
 def test_a_load_in_nf4_is_chosen_weighed_and_shown(page: Page, running: Program) -> None:
     choose_model(page, BUNDLED)
+    before = run(page, "23+45=")
     open_options(page, BUNDLED)
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Load anew")).to_be_disabled()
@@ -110,6 +111,10 @@ def test_a_load_in_nf4_is_chosen_weighed_and_shown(page: Page, running: Program)
     assert found["quantization"] == "nf4"
     assert found["parity"] == "holds"
     expect(page.get_by_role("button", name="the same as Hugging Face")).to_be_visible()
+    # What float32 gave does not stay under NF4's name: the prompt ran again.
+    page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("trace") not in (None, [before]))
+    after = parse_qs(urlsplit(page.url).query)["trace"][0]
+    assert running.get(f"/api/traces/{after}")["model_key"] != running.get(f"/api/traces/{before}")["model_key"]
     page.get_by_role("button", name=re.compile("in memory$")).click()
     panel = page.get_by_role("dialog", name="Models in memory")
     expect(panel).to_contain_text("NF4")
