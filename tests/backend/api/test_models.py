@@ -118,3 +118,73 @@ def test_bad_folders_are_refused_with_the_reason(
         assert str(tmp_path) not in answer.text
         load = running.client.post("/api/models/load", json={"model_id": "local/bad"})
         assert load.json()["error"]["code"] == code, load.text
+
+
+def test_an_estimate_answers_without_loading(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = server.client.get("/api/models/estimate", params={"model_id": "openai-community/gpt2"}).json()
+    assert found["weights_bytes"] == 124439808 * 4
+    assert (found["chosen"], found["fits"], found["message"]) == ("float32", True, "")
+    assert [option["precision"] for option in found["options"]] == ["float32", "float16", "bfloat16", "nf4"]
+    four = server.client.get(
+        "/api/models/estimate", params={"model_id": "openai-community/gpt2", "quantization": "nf4"}
+    )
+    assert four.json()["bytes"] < found["bytes"]
+    assert "openai-community/gpt2" not in server.services.engine.loaded_ids()
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 300_000_000)
+    short = server.client.get("/api/models/estimate", params={"model_id": "microsoft/phi-2"}).json()
+    assert (short["fits"], short["quantization"]) == (False, "none")
+    assert "microsoft/phi-2 needs about" in short["message"]
+    assert "would fit" in short["hint"]
+
+
+def test_an_estimate_of_an_unknown_size_says_so(client: httpx.Client) -> None:
+    found = client.get("/api/models/estimate", params={"model_id": "nobody/nothing-here"}).json()
+    assert (found["chosen"], found["bytes"], found["fits"]) == (None, None, None)
+    assert "is not known before it is fetched" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"quantization": "gptq"}, 422),
+        ({"quantization": "int8", "device": "cpu"}, 400),
+        ({"modules": {"nonsense": "mlp"}}, 400),
+        ({"modules": {"mlp_out": "mlp.down_proj; import os"}}, 422),
+        ({"device": "cuda:99"}, 400),
+        ({"device": "disk"}, 422),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_before_a_job_starts(
+    client: httpx.Client, fields: dict[str, Any], status: int
+) -> None:
+    answer = client.post("/api/models/load", json={"model_id": "local/one", **fields})
+    assert answer.status_code == status, answer.text
+
+
+def test_a_model_loads_in_four_bits_and_with_modules_named_by_hand(server: Any) -> None:
+    body = {"model_id": "local/two", "quantization": "nf4", "modules": {"mlp_out": "mlp.down_proj"}}
+    job = server.wait(server.client.post("/api/models/load", json=body).json())
+    assert job["state"] == "done", job["error"]
+    assert job["title"] == "Load local/two in nf4"
+    assert job["progress"]["unit"] == "bytes"
+    assert job["progress"]["done"] == job["progress"]["total"] > 10_000
+    listed = {model["model_id"]: model for model in server.client.get("/api/models").json()["models"]}
+    shown = listed["local/two"]["loaded_as"]
+    assert (shown["quantization"], shown["dtype"], shown["device"]) == ("nf4", "float32", "cpu")
+    assert listed["local/two"]["quantization"] == "nf4"
+    back = {"model_id": "local/two", "quantization": "none"}
+    assert server.wait(server.client.post("/api/models/load", json=back).json())["state"] == "done"
+
+
+def test_a_double_click_is_one_job_and_a_cancelled_load_leaves_nothing(server: Any) -> None:
+    from neuronscope.models.turns import never, one_load
+
+    server.client.post("/api/models/unload", json={"model_id": "local/two"})
+    with one_load(never):  # another load has its turn
+        first = server.client.post("/api/models/load", json={"model_id": "local/two"}).json()
+        second = server.client.post("/api/models/load", json={"model_id": "local/two"}).json()
+        assert second["job_id"] == first["job_id"]
+        server.client.delete(f"/api/jobs/{first['job_id']}")
+        assert server.wait(first)["state"] == "cancelled"
+    assert "local/two" not in server.services.engine.loaded_ids()
+    assert server.wait(server.client.post("/api/models/load", json={"model_id": "local/two"}).json())["state"] == "done"
