@@ -15,7 +15,7 @@ from neuronscope.capture.watch import Arrays
 from neuronscope.core.address import Address
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
-from neuronscope.models.attention import AttentionCall, configs_of, observe_attention
+from neuronscope.models.attention import AttentionCall, configs_of, observe_attention, rows_together
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.traces.payloads import encode_many, index_dtype
 
@@ -36,7 +36,8 @@ class AttentionWatch:
         self._layers: dict[nn.Module, Address] = {}
         self._own: list[Address] = []
         self._rows: dict[Address, Tensor] = {}
-        self._grouped: list[list[Address]] = []
+        self._calls: dict[Address, AttentionCall] = {}
+        self._grouped: list[tuple[list[Address], tuple[int, ...]]] = []
         self._seen = 0
         self._configs = configs_of(loaded.model)
         self.addresses = list(addresses)
@@ -53,6 +54,7 @@ class AttentionWatch:
     def observe(self, seen: int, processed: int) -> Iterator[None]:
         """Around one pass over ``processed`` tokens, after which the model has seen ``seen`` in all."""
         self._rows.clear()
+        self._calls.clear()
         self._seen = seen
         with ExitStack() as stack:
             if self._layers:
@@ -64,8 +66,8 @@ class AttentionWatch:
     def _by_interface(self, module: nn.Module, call: AttentionCall) -> None:
         address = self._layers.get(module)
         if address is not None:
-            whole = self._tier == "full_matrix"
-            self._rows[address] = (call if whole else call.last()).weights()[0]
+            # Only kept, not computed: between two layers every line of ours runs on a cold cache.
+            self._calls[address] = call if self._tier == "full_matrix" else call.last()
 
     def _by_module(self, address: Address, rows: Tensor) -> None:
         kept = rows[0] if self._tier == "full_matrix" else rows[0][:, -1:]
@@ -73,18 +75,37 @@ class AttentionWatch:
 
     def reduce(self) -> list[Tensor]:
         """The step's results on the model's device, in the order in which :meth:`entries` takes them back."""
-        groups: dict[tuple[int, ...], list[Address]] = {}
-        for address, rows in self._rows.items():
-            groups.setdefault(tuple(rows.shape), []).append(address)
-        self._grouped = list(groups.values())
         reduce: Callable[[Tensor], list[Tensor]] = _summary if self._tier == "summary" else lambda rows: [rows]
-        return [t for group in self._grouped for t in reduce(torch.stack([self._rows[a] for a in group]))]
+        self._grouped = []
+        found: list[Tensor] = []
+        for addresses, rows in self._stacks():
+            self._grouped.append((addresses, tuple(rows.shape[1:])))
+            found += reduce(rows)
+        return found
+
+    def _stacks(self) -> Iterator[tuple[list[Address], Tensor]]:
+        """Rows ``[layer, h, p, k]`` of the layers that look at as many keys."""
+        together: dict[tuple[object, ...], list[Address]] = {}
+        for address, call in self._calls.items():
+            if call.query.shape[2] == 1 and call.mask is None and call.query.shape[0] == 1:
+                kind = (call.query.shape[1], call.key.shape, call.scaling)
+                together.setdefault(kind, []).append(address)
+            else:
+                self._rows[address] = call.weights()[0]
+        for addresses in together.values():
+            yield addresses, rows_together([self._calls[address] for address in addresses])
+        self._calls.clear()
+        apart: dict[tuple[int, ...], list[Address]] = {}
+        for address, rows in self._rows.items():
+            apart.setdefault(tuple(rows.shape), []).append(address)
+        for addresses in apart.values():
+            yield addresses, torch.stack([self._rows[address] for address in addresses])
+        self._rows.clear()
 
     def entries(self, arrays: Arrays) -> list[Entry]:
         """Entries in the order of the addresses, from the arrays that :meth:`reduce` gave, now on the CPU."""
         made: dict[Address, Entry] = {}
-        for group in self._grouped:
-            shape = tuple(self._rows[group[0]].shape)
+        for group, shape in self._grouped:
             first = self._seen - shape[2]
             payloads = self._summaries(arrays, first) if self._tier == "summary" else self._whole(arrays, first)
             for address, payload in zip(group, payloads, strict=True):

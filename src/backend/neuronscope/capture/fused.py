@@ -74,9 +74,13 @@ def strongest(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
     values = rows.numpy()
     magnitude = np.abs(values)
     found = np.argpartition(magnitude, rows.shape[1] - count, axis=1)[:, -count:]
-    order = np.argsort(-np.take_along_axis(magnitude, found, axis=1), axis=1)
-    found = np.take_along_axis(found, order, axis=1)
-    return torch.from_numpy(found.astype(np.int32)), torch.from_numpy(np.take_along_axis(values, found, axis=1))
+    # Indices into all rows laid flat: NumPy's own way along an axis makes them anew at each call.
+    starts = np.arange(len(values))[:, None]
+    found += starts * rows.shape[1]
+    order = np.argsort(-magnitude.ravel()[found], axis=1) + starts * count
+    flat = found.ravel()[order]
+    chosen = (flat - starts * rows.shape[1]).astype(np.int32)
+    return torch.from_numpy(chosen), torch.from_numpy(values.ravel()[flat])
 
 
 def cross(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:

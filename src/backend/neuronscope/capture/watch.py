@@ -45,7 +45,7 @@ class Watch:
         self._prompt: dict[Address, tuple[Tensor, Tensor | None]] = {}
         self._plain: Tensor | None = None
         self._positions: list[int] = []
-        self._seen: set[Address] = set()
+        self._taken: list[Address] = []
         self._long = False
 
     def begin(self, special: Sequence[bool], device: torch.device) -> None:
@@ -54,22 +54,22 @@ class Watch:
         self._long = count > 1
         self._positions = sorted({0, count // 2, count - 1}) if self._long else [0]
         self._prompt.clear()
-        self._seen.clear()
+        self._taken.clear()
         kept = [n for n, flag in enumerate(special) if not flag]
         self._plain = torch.tensor(kept, device=device) if kept and len(kept) < count else None
 
     def take(self, address: Address, tensor: Tensor) -> None:
         """One tensor ``[1, position, …]`` of the pass, which may go on to change in place."""
-        values = tensor[0]
         if self._long:
-            self._take_prompt(address, values)
+            self._take_prompt(address, tensor[0])
             return
         slot = self._slots.get(address)
         if slot is None:
-            self._lay_out(address, values)
+            self._lay_out(address, tensor[0])
             slot = self._slots[address]
-        slot.copy_(values[-1].reshape(-1))
-        self._seen.add(address)
+        # As little as can be: between two layers every line of ours runs on a cold cache.
+        slot.copy_(tensor.reshape(-1))
+        self._taken.append(address)
 
     def _lay_out(self, address: Address, values: Tensor) -> None:
         flat = values[-1].numel()
@@ -131,15 +131,17 @@ class Watch:
     def entries(self, arrays: Arrays) -> list[Entry]:
         """Entries in the order of the addresses, from the arrays that :meth:`reduce` gave, now on the CPU."""
         made = self._prompt_entries(arrays) if self._long else self._row_entries(arrays)
-        return [made[address] for address in self.addresses if address in made]
+        return [found for address in self.addresses if (found := made.get(address)) is not None]
 
     def _row_entries(self, arrays: Arrays) -> dict[Address, Entry]:
         made: dict[Address, Entry] = {}
+        # A layer that a model skips leaves the rows of an earlier step, which are not this one's.
+        missing = set(self._slots).difference(self._taken) if len(self._taken) < len(self._slots) else ()
         for group in self._groups:
             stats = next(arrays).tolist()
             payloads = self._payloads(arrays, group)
             for n, address in enumerate(group.addresses):
-                if address not in self._seen:
+                if address in missing:
                     continue
                 values = dict(zip(STATS, stats[n], strict=True))
                 made[address] = Entry(str(address), self._shapes[address], values, payloads[n])

@@ -8,7 +8,7 @@ attention, see :mod:`neuronscope.models.watching`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -54,12 +54,27 @@ class AttentionCall:
 
     def last(self) -> AttentionCall:
         """The same call for its last query only, which sees every key that the mask leaves it."""
+        if self.query.shape[2] == 1:
+            return self
         mask = None if self.mask is None else self.mask[..., -1:, :]
         queries, keys = self.query.shape[2], self.key.shape[2]
         if mask is None and self.causal and 1 < queries < keys:
             # A prompt in a static cache: behind it lie keys that are not there yet.
             mask = (torch.arange(keys, device=self.query.device) < queries).view(1, 1, 1, keys)
         return replace(self, query=self.query[:, :, -1:], mask=mask)
+
+
+def rows_together(calls: Sequence[AttentionCall]) -> Tensor:
+    """:meth:`AttentionCall.weights` of calls of one query, without masks and of one shape, ``[call, h, 1, k]``, at once."""
+    first = calls[0]
+    batch, heads, _, width = first.query.shape
+    kv_heads, keys = first.key.shape[1:3]
+    scale = first.scaling if first.scaling is not None else width**-0.5
+    products = [
+        torch.matmul(call.query.reshape(batch, kv_heads, -1, width), call.key.transpose(2, 3)) for call in calls
+    ]
+    scores = torch.stack(products).view(len(calls), heads, 1, keys).float() * scale
+    return torch.softmax(scores, dim=-1).nan_to_num(0.0)
 
 
 Observer = Callable[[nn.Module, AttentionCall], None]

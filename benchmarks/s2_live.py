@@ -1,0 +1,32 @@
+"""S2: a live run of the GPT-2 shape with the default trace configuration, all layers, recorded, against plain generate."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+from common import Result
+from live import NEW_TOKENS, Shape, interleaved, ratio
+
+GOAL = 0.95
+
+
+def measure() -> Iterator[Result]:
+    shape = Shape()
+    assert shape.run() == shape.plain()
+    size = shape.size / NEW_TOKENS
+    ways = {
+        "plain": shape.plain,
+        "recorded": shape.run,
+        "streamed": lambda: shape.run(record=False),
+        "watching one statistic": lambda: shape.run({"capture_mode": "stats", "points": ["ln_f"]}, record=False),
+    }
+    times = interleaved(ways)
+    median = {name: statistics.median(found) / NEW_TOKENS * 1000 for name, found in times.items()}
+    reached = ratio(times["plain"], times["recorded"])
+    parts = ", ".join(f"{name} {median[name]:.1f}" for name in ways)
+    note = f"ms a token: {parts}; {size / 1000:.0f} kB a step in the file"
+    yield Result(
+        "S2 live decode, recorded", 1000 / median["recorded"], 1000 / median["plain"], reached, f"≥ {GOAL}", reached >= GOAL,
+        "tokens/s", note,
+    )  # fmt: skip
