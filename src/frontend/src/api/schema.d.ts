@@ -418,6 +418,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/neurons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All neurons of an index, a page of a table: sorted, filtered and searched here */
+        get: operations["list_neurons"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/neurons/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same table as a file, CSV or Parquet */
+        get: operations["export_neurons"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/neurons/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a neuron fires middlingly, hardly, or as it comes: places of a corpus sample, and its histogram */
+        get: operations["list_examples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/neurons/window": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run one window of an index's corpus again and read one neuron on every token */
+        post: operations["run_window"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/neurons/top": {
         parameters: {
             query?: never;
@@ -1809,6 +1877,153 @@ export interface components {
             /** Layers */
             layers?: number[] | null;
         };
+        /** NeuronPage */
+        NeuronPage: {
+            /** Model Id */
+            model_id: string;
+            /** Index Id */
+            index_id: string;
+            /**
+             * Total
+             * @description Neurons of the index.
+             */
+            total: number;
+            /**
+             * Found
+             * @description Those that fit the filters.
+             */
+            found: number;
+            /** Neurons */
+            neurons: components["schemas"]["NeuronRow"][];
+        };
+        /** NeuronRow */
+        NeuronRow: {
+            /** Layer */
+            layer: number;
+            /** Unit */
+            unit: number;
+            /** Firing Rate */
+            firing_rate: number;
+            /** Max */
+            max: number;
+            /** Mean */
+            mean: number;
+            /** Std */
+            std: number;
+            /** Min */
+            min: number;
+            /**
+             * Kurtosis
+             * @description Excess over a normal distribution's, over a sample of the corpus; null where that is too small.
+             */
+            kurtosis: number | null;
+            /**
+             * Top Token
+             * @description What its strongest context peaks on.
+             */
+            top_token: string | null;
+        };
+        /** Examples */
+        Examples: {
+            /** Model Id */
+            model_id: string;
+            /** Index Id */
+            index_id: string;
+            /** Layer */
+            layer: number;
+            /** Unit */
+            unit: number;
+            /** Band */
+            band: string;
+            /**
+             * Examples
+             * @description Places of the corpus sample, strongest first; values beside the peak were not kept.
+             */
+            examples: components["schemas"]["Example"][];
+            /** @description Histogram of the unit's values. */
+            spread: components["schemas"]["SpreadOut"];
+        };
+        /** Example */
+        Example: {
+            /** Activation */
+            activation: number;
+            /** Doc */
+            doc: number;
+            /** Position */
+            position: number;
+            /** Peak */
+            peak: number;
+            /** Tokens */
+            tokens: string[];
+            /** Special */
+            special: boolean[];
+            /** Parts */
+            parts: string[] | null;
+            /** Window */
+            window: number;
+            /** Start */
+            start: number | null;
+            /** End */
+            end: number | null;
+            /** File */
+            file: string | null;
+            /** Line */
+            line: number | null;
+        };
+        /** SpreadOut */
+        SpreadOut: {
+            /**
+             * Edges
+             * @description Inner edges; there is one more count than edges.
+             */
+            edges: number[];
+            /** Counts */
+            counts: number[];
+            /**
+             * Tokens
+             * @description Tokens of the sample that was counted.
+             */
+            tokens: number;
+        };
+        /** WindowAnswer */
+        WindowAnswer: {
+            /** Model Id */
+            model_id: string;
+            /** Index Id */
+            index_id: string;
+            /** Layer */
+            layer: number;
+            /** Unit */
+            unit: number;
+            /** Doc */
+            doc: number;
+            /** Window */
+            window: number;
+            /** Tokens */
+            tokens: string[];
+            /** Special */
+            special: boolean[];
+            /** Activations */
+            activations: number[];
+        };
+        /** WindowRequest */
+        WindowRequest: {
+            /** Model Id */
+            model_id?: string | null;
+            /** Index Id */
+            index_id?: string | null;
+            /** Layer */
+            layer: number;
+            /** Unit */
+            unit: number;
+            /** Doc */
+            doc: number;
+            /**
+             * Window
+             * @default 0
+             */
+            window?: number;
+        };
         /** NeuronTop */
         NeuronTop: {
             /** Model Id */
@@ -1867,6 +2082,28 @@ export interface components {
              * @description Part of each token, where the corpus labels them.
              */
             parts: string[] | null;
+            /**
+             * Window
+             * @description Number of the window within the document.
+             */
+            window: number;
+            /**
+             * Start
+             * @description First of the document's characters that the peak stands for; null where the tokenizer can't say.
+             */
+            start: number | null;
+            /** End */
+            end: number | null;
+            /**
+             * File
+             * @description Where the document came from.
+             */
+            file: string | null;
+            /**
+             * Line
+             * @description Line or row there, from 1, at which the document begins.
+             */
+            line: number | null;
         };
         /** NgramStat */
         NgramStat: {
@@ -1880,6 +2117,10 @@ export interface components {
             mean: number;
             /** Count */
             count: number;
+            /** Lift */
+            lift: number;
+            /** Occurs */
+            occurs: number;
         };
         /** TokenStat */
         TokenStat: {
@@ -1891,6 +2132,16 @@ export interface components {
             mean: number;
             /** Count */
             count: number;
+            /**
+             * Lift
+             * @description How much more often the neuron's kept peaks stand on it than the corpus's tokens do.
+             */
+            lift: number;
+            /**
+             * Occurs
+             * @description How often it occurs in the corpus.
+             */
+            occurs: number;
         };
         /** UnitStats */
         UnitStats: {
@@ -3483,6 +3734,230 @@ export interface operations {
             };
         };
     };
+    list_neurons: {
+        parameters: {
+            query?: {
+                model_id?: string | null;
+                index_id?: string | null;
+                sort?: "layer" | "unit" | "firing_rate" | "max" | "mean" | "std" | "min" | "kurtosis" | "top_token";
+                descending?: boolean;
+                layers?: number[] | null;
+                /** @description Looked for in the top token, whatever its case. */
+                search?: string;
+                min_firing_rate?: number | null;
+                max_firing_rate?: number | null;
+                /** @description Least value of the column ``max``. */
+                min_max?: number | null;
+                min_kurtosis?: number | null;
+                offset?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NeuronPage"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_neurons: {
+        parameters: {
+            query?: {
+                model_id?: string | null;
+                index_id?: string | null;
+                sort?: "layer" | "unit" | "firing_rate" | "max" | "mean" | "std" | "min" | "kurtosis" | "top_token";
+                descending?: boolean;
+                layers?: number[] | null;
+                /** @description Looked for in the top token, whatever its case. */
+                search?: string;
+                min_firing_rate?: number | null;
+                max_firing_rate?: number | null;
+                /** @description Least value of the column ``max``. */
+                min_max?: number | null;
+                min_kurtosis?: number | null;
+                format?: "csv" | "parquet";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description application/vnd.apache.parquet */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_examples: {
+        parameters: {
+            query: {
+                model_id?: string | null;
+                layer: number;
+                unit: number;
+                band?: "top" | "middle" | "random" | "near_zero" | "quantile";
+                /** @description With ``high``: the shares of the sample's values that bound the band ``quantile``. */
+                low?: number;
+                high?: number;
+                k?: number;
+                index_id?: string | null;
+                window?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Examples"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    run_window: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WindowRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     top_contexts: {
         parameters: {
             query: {
@@ -3495,6 +3970,8 @@ export interface operations {
                 /** @description Default: the newest usable index of the model. */
                 index_id?: string | null;
                 window?: number;
+                /** @description Only contexts whose tokens, put together, hold this text, whatever its case. */
+                contains?: string;
             };
             header?: never;
             path?: never;
@@ -3591,7 +4068,7 @@ export interface operations {
         parameters: {
             query: {
                 model_id?: string | null;
-                /** @description The token's text as shown, leading space included. */
+                /** @description The token's text as shown, leading space included; or a text of two to five tokens. */
                 token: string;
                 k?: number;
                 index_id?: string | null;
