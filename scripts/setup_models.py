@@ -54,22 +54,33 @@ def gpus() -> str:
 
 
 def list_models() -> None:
-    """Print the models that need no network."""
+    """Print the models that need no network, and those of the hub that are recommended."""
     from neuronscope.models.sources import Sources
 
     for model in Sources().list():
-        if model.folder is not None:
+        if model.folder is not None or model.source == "cache":
             size = "" if model.stored_bytes is None else f"{model.stored_bytes / 1e6:.0f} MB"
             print(f"{model.source:8} {model.model_id:45} {size:>9} {model.note}")
+        elif model.recommended:
+            print(f"{model.source:8} {model.model_id:45} {'':>9} recommended{', gated' * model.gated}")
 
 
 def fetch(model_id: str, revision: str | None) -> bool:
     """Fetch one model and look at its files; whether it can be used."""
     from neuronscope.models.files import check_folder
-    from neuronscope.models.loader import fetch as from_hub
+    from neuronscope.models.hub import fetch as from_hub
+
+    said = -1
+
+    def progress(done: int, total: int | None, _phase: str) -> None:
+        nonlocal said
+        tenth = 10 * done // total if total else -1
+        if tenth > said:
+            said = tenth
+            print(f"{model_id}: {done / 1e6:.0f} of {(total or 0) / 1e6:.0f} MB", file=sys.stderr)
 
     try:
-        files = check_folder(from_hub(model_id, revision))
+        files = check_folder(from_hub(model_id, revision, progress, lambda: None))
     except NeuronScopeError as failure:
         print(f"{model_id}: {failure.message}\n  {failure.hint}", file=sys.stderr)
         return False

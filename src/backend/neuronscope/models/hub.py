@@ -124,14 +124,11 @@ def explain(error: BaseException, model_id: str, revision: str | None) -> Neuron
     if isinstance(error, hub_errors.HFValidationError):
         return NotFound(f"'{model_id[:80]}' is no id of the hub.", str(error).splitlines()[0][:200])
     if isinstance(error, hub_errors.LocalEntryNotFoundError | hub_errors.OfflineModeIsEnabled):
-        if constants.is_offline_mode():
-            why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "transformers' offline mode is set"
+        why = "the hub can't be reached"
+        hint = "Connect to the network and try again, or choose a model that is listed as bundled, local or cached."
+        if constants.HF_HUB_OFFLINE:
+            why += ": HF_HUB_OFFLINE is set"
             hint = "Unset it and try again, or choose a model that is listed as bundled, local or cached."
-        else:
-            why, hint = (
-                "the hub can't be reached",
-                ("Connect to the network and try again, or choose a model that is listed as bundled, local or cached."),
-            )
         if begun(model_id):
             return CorruptModel(f"Only a part of {model_id} is on this machine, and {why}.", hint)
         return Offline(f"{model_id} is not on this machine, and {why}.", hint)
