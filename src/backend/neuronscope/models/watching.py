@@ -218,7 +218,10 @@ def observe_rows(
         running.append(module)
         readers.pop(module, None)
 
-    def leave(_module: nn.Module, _args: object, _output: object) -> None:
+    def leave(module: nn.Module, _args: object, _output: object) -> None:
+        # In a pass that fails, a module may be left that was never entered.
+        if not running or running[-1] is not module:
+            return
         running.pop()
         if not running:
             watcher.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # likewise
