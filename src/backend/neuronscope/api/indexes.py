@@ -72,7 +72,7 @@ def neuron_top(services: Services, query: NeuronQuery) -> NeuronTop:
     index = services.shelf.choose(query.model_id, query.index_id)
     manifest = index.manifest
     units = [Unit(Address(manifest.point, query.layer), unit) for unit in chosen]
-    contexts = index.top(units, k=query.k, window=query.window)
+    contexts = index.top(units, k=query.k, window=query.window, contains=query.contains)
     return NeuronTop(
         model_id=query.model_id or manifest.model_id,
         index_id=index.id,

@@ -4,13 +4,50 @@ from __future__ import annotations
 
 from flask import Response
 
-from neuronscope.api import indexes
+from neuronscope.api import indexes, neurons
 from neuronscope.api.captures import probe
-from neuronscope.api.reply import reply
-from neuronscope.api.routes.common import blueprint, services
-from neuronscope.api.schemas.indexes import NeuronQuery, NeuronTop, ProbeAnswer, ProbeRequest
+from neuronscope.api.reply import reply, stream
+from neuronscope.api.routes.common import binary, blueprint, services
+from neuronscope.api.schemas.indexes import (
+    ExampleQuery,
+    Examples,
+    NeuronPage,
+    NeuronQuery,
+    NeuronTop,
+    ProbeAnswer,
+    ProbeRequest,
+    TableExport,
+    TablePage,
+    WindowAnswer,
+    WindowRequest,
+)
 
+_EXPORT = binary("text/csv", "A file to keep: CSV in UTF-8, or Parquet")
 api = blueprint("neurons", "What drives a neuron.")
+
+
+@api.get("/neurons", responses={200: NeuronPage})
+def list_neurons(query: TablePage) -> Response:
+    """All neurons of an index, a page of a table: sorted, filtered and searched here"""
+    return reply(neurons.page(services(), query))
+
+
+@api.get("/neurons/export", responses={200: _EXPORT})
+def export_neurons(query: TableExport) -> Response:
+    """The same table as a file, CSV or Parquet"""
+    return stream(*neurons.export(services(), query))
+
+
+@api.get("/neurons/examples", responses={200: Examples})
+def list_examples(query: ExampleQuery) -> Response:
+    """Where a neuron fires middlingly, hardly, or as it comes: places of a corpus sample, and its histogram"""
+    return reply(neurons.examples(services(), query))
+
+
+@api.post("/neurons/window", responses={200: WindowAnswer})
+def run_window(body: WindowRequest) -> Response:
+    """Run one window of an index's corpus again and read one neuron on every token"""
+    return reply(neurons.window(services(), body))
 
 
 @api.get("/neurons/top", responses={200: NeuronTop})

@@ -78,6 +78,8 @@ class NeuronQuery(Request):
     index_id: str | None = Field(None, max_length=40)
     """Default: the newest usable index of the model."""
     window: int = Field(16, ge=0, le=16)
+    contains: str = Field("", max_length=200)
+    """Only contexts whose tokens, put together, hold this text, whatever its case."""
 
 
 class Context(Answer):
@@ -95,6 +97,15 @@ class Context(Answer):
     """Tokens that colour scales leave out."""
     parts: list[str] | None
     """Part of each token, where the corpus labels them."""
+    window: int
+    """Number of the window within the document."""
+    start: int | None
+    """First of the document's characters that the peak stands for; null where the tokenizer can't say."""
+    end: int | None
+    file: str | None
+    """Where the document came from."""
+    line: int | None
+    """Line or row there, from 1, at which the document begins."""
 
 
 class TokenStat(Answer):
@@ -102,6 +113,10 @@ class TokenStat(Answer):
     max: float
     mean: float
     count: int
+    lift: float
+    """How much more often the neuron's kept peaks stand on it than the corpus's tokens do."""
+    occurs: int
+    """How often it occurs in the corpus."""
 
 
 class NgramStat(Answer):
@@ -110,6 +125,16 @@ class NgramStat(Answer):
     max: float
     mean: float
     count: int
+    lift: float
+    occurs: int
+
+
+class SpreadOut(Answer):
+    edges: list[float]
+    """Inner edges; there is one more count than edges."""
+    counts: list[int]
+    tokens: int
+    """Tokens of the sample that was counted."""
 
 
 class UnitStats(Answer):
@@ -138,7 +163,7 @@ class NeuronTop(Answer):
 class TokenQuery(Request):
     model_id: ModelId | None = None
     token: str = Field(min_length=1, max_length=100)
-    """The token's text as shown, leading space included."""
+    """The token's text as shown, leading space included; or a text of two to five tokens."""
     k: int = Field(20, ge=1, le=1000)
     index_id: str | None = Field(None, max_length=40)
 
@@ -173,3 +198,115 @@ class ProbeAnswer(Answer):
     tokens: list[str]
     special: list[bool]
     activations: list[float]
+
+
+class ExampleQuery(Request):
+    model_id: ModelId | None = None
+    layer: int = Field(ge=0, le=100_000)
+    unit: int = Field(ge=0, le=100_000_000)
+    band: Literal["top", "middle", "random", "near_zero", "quantile"] = "random"
+    low: float = Field(0, ge=0, le=1)
+    """With ``high``: the shares of the sample's values that bound the band ``quantile``."""
+    high: float = Field(1, ge=0, le=1)
+    k: int = Field(20, ge=1, le=1000)
+    index_id: str | None = Field(None, max_length=40)
+    window: int = Field(16, ge=0, le=16)
+
+
+class Example(Answer):
+    activation: float
+    doc: int
+    position: int
+    peak: int
+    tokens: list[str]
+    special: list[bool]
+    parts: list[str] | None
+    window: int
+    start: int | None
+    end: int | None
+    file: str | None
+    line: int | None
+
+
+class Examples(Answer):
+    model_id: str
+    index_id: str
+    layer: int
+    unit: int
+    band: str
+    examples: list[Example]
+    """Places of the corpus sample, strongest first; values beside the peak were not kept."""
+    spread: SpreadOut
+    """Histogram of the unit's values."""
+
+
+class WindowRequest(Request):
+    model_id: ModelId | None = None
+    index_id: str | None = Field(None, max_length=40)
+    layer: int = Field(ge=0, le=100_000)
+    unit: int = Field(ge=0, le=100_000_000)
+    doc: int = Field(ge=0, le=10_000_000_000)
+    window: int = Field(0, ge=0, le=10_000_000_000)
+
+
+class WindowAnswer(Answer):
+    model_id: str
+    index_id: str
+    layer: int
+    unit: int
+    doc: int
+    window: int
+    tokens: list[str]
+    special: list[bool]
+    activations: list[float]
+
+
+Column = Literal["layer", "unit", "firing_rate", "max", "mean", "std", "min", "kurtosis", "top_token"]
+
+
+class TableQuery(Request):
+    model_id: ModelId | None = None
+    index_id: str | None = Field(None, max_length=40)
+    sort: Column = "max"
+    descending: bool = True
+    layers: IntList | None = Field(None, min_length=1, max_length=512)
+    search: str = Field("", max_length=100)
+    """Looked for in the top token, whatever its case."""
+    min_firing_rate: float | None = Field(None, ge=0, le=1)
+    max_firing_rate: float | None = Field(None, ge=0, le=1)
+    min_max: float | None = None
+    """Least value of the column ``max``."""
+    min_kurtosis: float | None = None
+
+
+class TablePage(TableQuery):
+    offset: int = Field(0, ge=0, le=1_000_000_000)
+    limit: int = Field(50, ge=1, le=1000)
+
+
+class TableExport(TableQuery):
+    format: Literal["csv", "parquet"] = "csv"
+
+
+class NeuronRow(Answer):
+    layer: int
+    unit: int
+    firing_rate: float
+    max: float
+    mean: float
+    std: float
+    min: float
+    kurtosis: float | None
+    """Excess over a normal distribution's, over a sample of the corpus; null where that is too small."""
+    top_token: str | None
+    """What its strongest context peaks on."""
+
+
+class NeuronPage(Answer):
+    model_id: str
+    index_id: str
+    total: int
+    """Neurons of the index."""
+    found: int
+    """Those that fit the filters."""
+    neurons: list[NeuronRow]
