@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from neuronscope.core.errors import Cancelled, CorruptModel, NotFound, Offline, UnsafeModel, UnsupportedModel
+from neuronscope.core.errors import Cancelled, CorruptModel, GatedModel, NotFound, Offline, UnsafeModel
 from neuronscope.models.hub import fetch
 from neuronscope.models.loader import load
 from neuronscope.models.sources import Sources
@@ -116,7 +116,7 @@ def test_a_download_stops_at_once_when_it_is_cancelled(hub: Hub, tmp_path: Path)
 def test_each_failure_of_the_hub_has_its_own_sentence(hub: Hub, tmp_path: Path) -> None:
     hub.models[ID] = save_tiny(tmp_path / "tiny")
     hub.gated.add("meta/closed")
-    with pytest.raises(UnsupportedModel, match=r"Access to meta/closed must be granted.*HF_TOKEN"):
+    with pytest.raises(GatedModel, match=r"Access to meta/closed must be granted.*HF_TOKEN"):
         fetch("meta/closed", None, _nothing, _nothing)
     with pytest.raises(NotFound, match="The hub has no model 'no/such'"):
         fetch("no/such", None, _nothing, _nothing)
