@@ -14,6 +14,7 @@ from neuronscope.capture import parity
 from neuronscope.core.address import Address
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loader import wrap
+from support.architectures import tiny_architecture
 from support.families import FAMILIES
 from support.tokenizers import tiny_model, tiny_tokenizer
 
@@ -97,3 +98,11 @@ def test_no_hook_is_left_and_the_kernel_is_put_back() -> None:
     parity.measure(model)
     assert model.model.config._attn_implementation == before == "sdpa"
     assert not any(m._forward_pre_hooks for m in model.model.modules())
+
+
+@pytest.mark.parametrize("model_type", ["mamba", "rwkv", "gemma4", "mixtral", "deepseek_v3", "bloom", "zamba2", "bart"])
+def test_it_holds_for_families_of_other_kinds(model_type: str) -> None:
+    model = wrap(tiny_architecture(model_type), tiny_tokenizer())
+    found = parity.measure(model)
+    assert found.holds, [row for row in found.rows if not row.holds]
+    assert {row.point for row in found.rows} == {address.point for address in model.anatomy.sites}
