@@ -17,8 +17,9 @@ from neuronscope.core.points import POINTS
 from neuronscope.models.anatomy import Anatomy
 from neuronscope.models.loader import wrap
 from support.architectures import ARCHITECTURES, NOT_BUILT, REFUSED, UNCOMPARED, tiny_architecture
+from support.comparing import Truth
 from support.tokenizers import tiny_tokenizer
-from support.truth import Truth, check
+from support.truth import check
 
 PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"
 Refusals = dict[tuple[str, str], str]
