@@ -20,7 +20,7 @@ class Shape:
         import torch
         from transformers import GPT2Config, GPT2LMHeadModel
 
-        from neuronscope.models.loader import wrap
+        from neuronscope.models.loading.loader import wrap
         from support.tokenizers import tiny_tokenizer
 
         torch.manual_seed(0)
