@@ -28,7 +28,7 @@ def measure() -> Iterator[Result]:
     from neuronscope.corpus.readers import Document, from_texts
     from neuronscope.corpus.windows import Shard, Tokenizer
     from neuronscope.corpus.worker import Worker, _ShardRun, grid_of
-    from neuronscope.models.loader import wrap
+    from neuronscope.models.loading.loader import wrap
     from support.tokenizers import tiny_tokenizer
 
     torch.manual_seed(0)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common import Result
 
-from neuronscope.models.sources import BUNDLED_ID, Sources
+from neuronscope.models.loading.sources import BUNDLED_ID, Sources
 from support.process import program
 
 PROMPT = "What is 23 + 45?"

@@ -55,7 +55,7 @@ def gpus() -> str:
 
 def list_models() -> None:
     """Print the models that need no network, and those of the hub that are recommended."""
-    from neuronscope.models.sources import Sources
+    from neuronscope.models.loading.sources import Sources
 
     for model in Sources().list():
         if model.folder is not None or model.source == "cache":
@@ -67,8 +67,8 @@ def list_models() -> None:
 
 def fetch(model_id: str, revision: str | None) -> bool:
     """Fetch one model and look at its files; whether it can be used."""
-    from neuronscope.models.files import check_folder
-    from neuronscope.models.hub import fetch as from_hub
+    from neuronscope.models.loading.files import check_folder
+    from neuronscope.models.loading.hub import fetch as from_hub
 
     said = -1
 

@@ -63,13 +63,13 @@ def main(folder: str, dtype: str, quantization: str) -> None:
     import psutil
 
     from neuronscope.capture.forward import run_prompt
-    from neuronscope.models.memory import CONTEXT
-    from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source
+    from neuronscope.models.loading.memory import CONTEXT
+    from neuronscope.models.loading.sources import BUNDLED_ID, Sources, folder_source
     from neuronscope.runtime.engine import Engine, import_model_stack
     from neuronscope.runtime.freeing import release_memory
 
     import_model_stack()
-    from neuronscope.models.quantize import import_bitsandbytes
+    from neuronscope.models.loading.quantize import import_bitsandbytes
 
     import_bitsandbytes()
     source = folder_source(Path(folder))

@@ -11,7 +11,7 @@ from neuronscope.capture.values import Lookup
 from neuronscope.core.events import Done, Event, Failed, Receipt, Step
 from neuronscope.core.generation import GenerateRequest
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import wrap
+from neuronscope.models.loading.loader import wrap
 from support.families import tiny_model
 from support.tokenizers import tiny_tokenizer
 

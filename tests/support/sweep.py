@@ -15,7 +15,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from neuronscope.core.errors import UnsupportedModel
 from neuronscope.core.points import POINTS
 from neuronscope.models.anatomy import Anatomy
-from neuronscope.models.loader import wrap
+from neuronscope.models.loading.loader import wrap
 from support.architectures import ARCHITECTURES, NOT_BUILT, REFUSED, UNCOMPARED, tiny_architecture
 from support.comparing import Truth
 from support.tokenizers import tiny_tokenizer

@@ -15,7 +15,7 @@ def main(parent: str) -> None:
     import psutil
 
     from neuronscope.capture.forward import run_prompt
-    from neuronscope.models.sources import BUNDLED_ID, Sources
+    from neuronscope.models.loading.sources import BUNDLED_ID, Sources
     from neuronscope.runtime.engine import Engine
     from neuronscope.runtime.freeing import release_memory
 

@@ -53,8 +53,8 @@ def test_clusters_of_the_bundled_models_neurons_agree_with_its_parts(
 ) -> None:
     from neuronscope.corpus.builder import build_index
     from neuronscope.corpus.readers import bundled
-    from neuronscope.models.loader import load
-    from neuronscope.models.sources import Sources
+    from neuronscope.models.loading.loader import load
+    from neuronscope.models.loading.sources import Sources
 
     source = Sources().find("neuronscope/tiny")
     if source.folder is None or not list(source.folder.glob("*.safetensors")):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from neuronscope.models import weights
+from neuronscope.models.cards import weights
 
 ONE = {"model_id": "local/one"}
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from neuronscope.models.sources import BUNDLED_ID, Sources
+from neuronscope.models.loading.sources import BUNDLED_ID, Sources
 from support.families import FAMILIES, bare_neurons
 from support.tokenizers import save_tiny
 

@@ -11,8 +11,8 @@ from neuronscope.core.address import Address
 from neuronscope.core.errors import BadAddress, NeuronScopeError, PointUnavailable, StorageFull
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import load, wrap
-from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source
+from neuronscope.models.loading.loader import load, wrap
+from neuronscope.models.loading.sources import BUNDLED_ID, Sources, folder_source
 from neuronscope.traces import store
 from support.families import FAMILIES, bare_neurons, tiny_model
 from support.tokenizers import tiny_tokenizer

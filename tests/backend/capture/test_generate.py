@@ -15,8 +15,8 @@ from neuronscope.core.errors import BadAddress, BadRequest, PointUnavailable, To
 from neuronscope.core.events import Done, Failed, Start, Step
 from neuronscope.core.generation import GenerateRequest
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import load
-from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source
+from neuronscope.models.loading.loader import load
+from neuronscope.models.loading.sources import BUNDLED_ID, Sources, folder_source
 from support.families import FAMILIES
 from support.runs import ids, plain_ids, request, run, steps, tiny
 

@@ -13,7 +13,7 @@ import torch
 from neuronscope.capture import parity
 from neuronscope.core.address import Address
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import wrap
+from neuronscope.models.loading.loader import wrap
 from support.architectures import tiny_architecture
 from support.families import FAMILIES
 from support.tokenizers import tiny_model, tiny_tokenizer

@@ -170,10 +170,32 @@ def test_a_table_says_which_index_answered(index_id: str, command: tuple[str, ..
 
 
 def test_a_token_without_an_answer_is_explained(index_id: str) -> None:
-    several = run("query", "token", " cat", "--index", index_id)
-    assert (several.exit_code, several.stdout) == (0, "")
-    assert "' cat' is not one token of this corpus" in several.stderr
-    assert good("query", "token", " cat", "--index", index_id)["neurons"] == []
+    nowhere = run("query", "token", " cow", "--index", index_id)
+    assert (nowhere.exit_code, nowhere.stdout) == (0, "")
+    assert "' cow' does not occur in this corpus as one to five tokens" in nowhere.stderr
+    assert good("query", "token", " cow", "--index", index_id)["neurons"] == []
+
+
+def test_the_table_of_neurons_is_shown_and_written(index_id: str, tmp_path: Path) -> None:
+    found = good("query", "neurons", "--index", index_id, "--sort", "unit", "--ascending", "-k", "3")
+    assert (found["found"], [row["unit"] for row in found["neurons"]]) == (48, [0, 0, 1])
+    assert run("query", "neurons", "--index", index_id, "-k", "2").stdout.startswith("layer\tunit\tfiring_rate")
+    for name in ("all.csv", "all.parquet"):
+        assert run("query", "neurons", "--index", index_id, "--output", str(tmp_path / name)).exit_code == 0
+        assert (tmp_path / name).stat().st_size > 500
+    assert run("query", "neurons", "--index", index_id, "--output", str(tmp_path / "all.xls")).exit_code == 2
+    shown = good("query", "examples", "mlp_act.1:5", "--index", index_id, "--band", "near_zero", "-k", "4")
+    assert len(shown["examples"]) == 4
+    assert run("query", "examples", "mlp_act.1:5", "--index", index_id).stdout.startswith("unit\tactivation")
+    contexts = good("query", "neuron", "mlp_act.1:5", "--index", index_id, "--contains", "CAT")["contexts"]
+    assert all("cat" in "".join(context["tokens"]).casefold() for context in contexts)
+
+
+def test_what_cut_off_builds_left_is_removed(index_id: str, home: Path) -> None:
+    (home / "indexes" / ".x_left.unfinished").mkdir()
+    assert run("index", "clean").stdout == "1 removed\nx_left\n"
+    assert run("index", "clean").stdout == "0 removed\n"
+    assert index_id in run("index", "list").stdout
 
 
 def test_a_token_on_which_nothing_peaks_is_explained(index_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +286,7 @@ def test_mistakes_are_one_sentence_and_a_code(
 
 
 def test_the_unexpected_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    from neuronscope.models.sources import Sources
+    from neuronscope.models.loading.sources import Sources
 
     def fail(self: object) -> None:
         raise RuntimeError("odd")

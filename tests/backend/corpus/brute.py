@@ -15,7 +15,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import wrap
+from neuronscope.models.loading.loader import wrap
 from support.tokenizers import tiny_tokenizer
 
 LAYERS, NEURONS, CONTEXT = 2, 12, 24

@@ -36,8 +36,8 @@ from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings
 from neuronscope.corpus.readers import Corpus, Document, bundled, from_texts
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import load, wrap
-from neuronscope.models.sources import Sources, folder_source
+from neuronscope.models.loading.loader import load, wrap
+from neuronscope.models.loading.sources import Sources, folder_source
 from support.families import tiny_model
 from support.tokenizers import tiny_tokenizer
 

@@ -11,7 +11,7 @@ from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadAddress, PointUnavailable
 from neuronscope.core.points import POINTS
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import wrap
+from neuronscope.models.loading.loader import wrap
 from support.families import FAMILIES, bare_neurons, output_projection, random_ids, tiny_model
 from support.tokenizers import tiny_tokenizer
 

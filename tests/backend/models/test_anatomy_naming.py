@@ -10,8 +10,8 @@ from transformers import PreTrainedModel
 from neuronscope.core.address import Address
 from neuronscope.core.errors import BadRequest, UnsupportedModel
 from neuronscope.models.anatomy import inspect_model
-from neuronscope.models.loader import wrap
-from neuronscope.models.naming import ModuleNames
+from neuronscope.models.inspection.naming import ModuleNames
+from neuronscope.models.loading.loader import wrap
 from support.architectures import tiny_architecture
 from support.families import tiny_model
 from support.tokenizers import tiny_tokenizer

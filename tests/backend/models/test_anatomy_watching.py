@@ -13,7 +13,7 @@ from neuronscope.capture.forward import run_batch
 from neuronscope.core.address import Address
 from neuronscope.core.errors import PointUnavailable
 from neuronscope.models.attention import AttentionCall, observe_attention
-from neuronscope.models.loader import wrap
+from neuronscope.models.loading.loader import wrap
 from support.architectures import random_ids, tiny_architecture
 from support.families import tiny_model
 from support.tokenizers import tiny_tokenizer

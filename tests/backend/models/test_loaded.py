@@ -4,7 +4,7 @@ import pytest
 
 from neuronscope.core.errors import BadRequest, TooLarge
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import wrap
+from neuronscope.models.loading.loader import wrap
 from support.families import tiny_model
 from support.tokenizers import tiny_tokenizer
 

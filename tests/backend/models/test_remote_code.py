@@ -13,8 +13,8 @@ from click.testing import CliRunner
 import neuronscope as ns
 from neuronscope.cli.main import cli
 from neuronscope.core.errors import NeuronScopeError, UnsafeModel
-from neuronscope.models.loader import load
-from neuronscope.models.sources import Sources, folder_source
+from neuronscope.models.loading.loader import load
+from neuronscope.models.loading.sources import Sources, folder_source
 from support.hub import COMMIT, cache_model, use_cache
 from support.tokenizers import save_tiny
 

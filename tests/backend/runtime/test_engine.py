@@ -10,9 +10,9 @@ import pytest
 from neuronscope.capture.forward import run_prompt
 from neuronscope.core.address import Address
 from neuronscope.core.errors import InsufficientMemory, NotFound
-from neuronscope.models import loader, memory
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.sources import Sources
+from neuronscope.models.loading import loader, memory
+from neuronscope.models.loading.sources import Sources
 from neuronscope.runtime.engine import Engine
 from support.tokenizers import save_tiny
 

@@ -17,7 +17,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from neuronscope.core.errors import Cancelled, InsufficientMemory
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.sources import Sources
+from neuronscope.models.loading.sources import Sources
 from neuronscope.runtime.engine import Engine
 from neuronscope.runtime.jobs import JobHandle, Jobs
 from support.tokenizers import save_tiny, tiny_tokenizer

@@ -16,7 +16,7 @@ from scipy import stats
 import neuronscope as ns
 from neuronscope.core.errors import BadRequest, Cancelled, Damaged, NotFound, TooLarge
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loader import wrap
+from neuronscope.models.loading.loader import wrap
 from neuronscope.runtime.comparisons import Comparison, delete_comparison, list_comparisons
 from neuronscope.runtime.precision import compare, compare_precisions, options_of
 from neuronscope.runtime.workspace import Workspace

@@ -29,7 +29,7 @@ def model_card(services: Services, model_id: str | None) -> ModelCard:
 
 
 def _card(loaded: LoadedModel) -> ModelCard:
-    from neuronscope.models.card import describe
+    from neuronscope.models.cards.card import describe
 
     card = _cards.get(loaded)
     if card is None:

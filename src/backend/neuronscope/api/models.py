@@ -18,14 +18,14 @@ from neuronscope.api.schemas.models import (
     Need,
 )
 from neuronscope.api.services import Services
-from neuronscope.models.choice import Choice, choose
-from neuronscope.models.devices import known_device
+from neuronscope.models.loading.choice import Choice, choose
+from neuronscope.models.loading.devices import known_device
 from neuronscope.runtime.jobs import JobHandle
 from neuronscope.runtime.options import check_names
 
 if TYPE_CHECKING:
     from neuronscope.models.loaded import LoadedModel
-    from neuronscope.models.sources import ModelSource
+    from neuronscope.models.loading.sources import ModelSource
 
 
 def list_models(services: Services) -> ModelList:

@@ -7,7 +7,7 @@ import threading
 
 from neuronscope.api.settings import Settings
 from neuronscope.core.errors import Conflict, NeuronScopeError
-from neuronscope.models.sources import BUNDLED_ID, Sources
+from neuronscope.models.loading.sources import BUNDLED_ID, Sources
 from neuronscope.runtime.engine import Engine, import_model_stack
 from neuronscope.runtime.isolated import Isolated
 from neuronscope.runtime.jobs import Jobs

@@ -32,8 +32,8 @@ from neuronscope.core.ids import new_id
 from neuronscope.core.intervention import Intervention, read_interventions
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.core.trace_config import LIVE_POINTS, TraceConfig
+from neuronscope.models.inspection.structure import text_config
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.structure import text_config
 from neuronscope.traces.payloads import index_dtype
 
 log = logging.getLogger("neuronscope.capture")

@@ -17,8 +17,8 @@ from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadRequest, PointUnavailable, ProtectedUnit
 from neuronscope.core.intervention import Intervention
 from neuronscope.models.anatomy import Site
+from neuronscope.models.inspection.probe import hidden_of, output_of, with_batch
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.probe import hidden_of, output_of, with_batch
 
 NOT_HERE = "none of its positions is in this step"
 NOT_RUN = "its tensor was not computed in this step"

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from neuronscope.capture.taps import read_taps
 from neuronscope.core.address import Address
 from neuronscope.models.anatomy import Anatomy, Site
+from neuronscope.models.inspection.probe import hidden_of, output_of, with_batch
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.parity import Parity, ParityRow
-from neuronscope.models.probe import hidden_of, output_of, with_batch
 
 TEXT = "Ada counts: 3 cats and 12 dogs make 15.\nThen she asks “which of them fired, and where?”"
 TOKENS = 24

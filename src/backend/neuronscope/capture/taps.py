@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from neuronscope.core.address import Address
 from neuronscope.models.anatomy import Site
+from neuronscope.models.inspection.probe import hidden_of, output_of, with_batch
+from neuronscope.models.inspection.watching import observe_rows
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.probe import hidden_of, output_of, with_batch
-from neuronscope.models.watching import observe_rows
 
 Sink = Callable[[Address, Tensor], None]
 

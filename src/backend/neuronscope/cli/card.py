@@ -19,7 +19,7 @@ from neuronscope.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from neuronscope.models.card import Card
+    from neuronscope.models.cards.card import Card
 
 
 @click.command()
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @json_option
 def command(model: str | None, weights: bool, dtype: str | None, device: str | None, as_json: bool) -> None:
     """Say what MODEL (an id or a folder) is made of: diagram, equations, points, tokenizer, and its parity check."""
-    from neuronscope.models.card import describe
+    from neuronscope.models.cards.card import describe
     from neuronscope.runtime.weights import measure
 
     loaded = load(model, dtype, device).loaded

@@ -15,7 +15,7 @@ from neuronscope.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from neuronscope.corpus.index import Index
-    from neuronscope.models.sources import ModelSource, Sources
+    from neuronscope.models.loading.sources import ModelSource, Sources
     from neuronscope.runtime.engine import Engine
     from neuronscope.runtime.scope import Scope
     from neuronscope.runtime.workspace import Workspace
@@ -72,7 +72,7 @@ def engine() -> Engine:
 
 def sources(model_dirs: tuple[Path, ...] = (), trusted: Mapping[str, str] | None = None) -> Sources:
     """The models of this machine, those of a path among them."""
-    from neuronscope.models.sources import Sources, folder_source, is_model_path
+    from neuronscope.models.loading.sources import Sources, folder_source, is_model_path
 
     class WithPaths(Sources):
         def find(self, model_id: str) -> ModelSource:
@@ -96,7 +96,7 @@ def load(
     """
     name = model or "the bundled model"
     with spinner(f"Opening {name}"):
-        from neuronscope.models.sources import BUNDLED_ID
+        from neuronscope.models.loading.sources import BUNDLED_ID
         from neuronscope.runtime.opening import open_model
         from neuronscope.runtime.scope import Scope
 

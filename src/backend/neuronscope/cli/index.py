@@ -34,7 +34,10 @@ def command() -> None:
 )
 @layers_option
 @click.option("--documents", type=click.IntRange(1), help="Take only the first so many documents.")
-@click.option("--field", default="text", show_default=True, help="What holds the text in a line of JSON Lines.")
+@click.option(
+    "--field", default="text", show_default=True, help="What holds the text in JSON Lines, Parquet and data sets."
+)
+@click.option("--fresh", is_flag=True, help="Don't go on with a build that was cut off.")
 @loading_options
 @json_option
 def build(
@@ -44,10 +47,15 @@ def build(
     layers: tuple[int, ...] | None,
     documents: int | None,
     field: str,
+    fresh: bool,
     loading: dict[str, Any],
     as_json: bool,
 ) -> None:
-    """Index CORPUS: a text file (documents separated by blank lines), a JSON Lines file, or "bundled"."""
+    """Index CORPUS: a text file (documents separated by blank lines), a JSON Lines or Parquet file, a folder of them,
+    "bundled", or hf:NAME for a data set of the Hugging Face hub.
+
+    A build that was cut off is gone on with: what it had committed is not run again.
+    """
     scope = load(model, **loading)
     from neuronscope.runtime.indexing import find_or_build
 
@@ -60,6 +68,7 @@ def build(
             layers=layers,
             documents=documents,
             field=field,
+            resume=not fresh,
             progress=report,
         )
     manifest = index.manifest
@@ -107,3 +116,12 @@ def delete(index_id: str) -> None:
 
     Shelf(workspace(), engine()).delete(index_id)
     click.echo(f"{index_id} is deleted")
+
+
+@command.command()
+def clean() -> None:
+    """Remove what was left of builds that were cut off, but not what is being built now."""
+    from neuronscope.corpus.unfinished import clean as remove_unfinished
+
+    gone = remove_unfinished(workspace().indexes)
+    click.echo(f"{len(gone)} removed" + "".join(f"\n{name}" for name in gone))

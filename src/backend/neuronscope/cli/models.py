@@ -28,7 +28,7 @@ from neuronscope.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from neuronscope.models.sources import ModelSource
+    from neuronscope.models.loading.sources import ModelSource
 
 
 @click.group(invoke_without_command=True)
@@ -47,7 +47,7 @@ def list_models(model_dirs: tuple[Path, ...] = (), as_json: bool = False) -> Non
 
     A star marks recommended ones. The last column is the best precision that fits into the memory that is free now.
     """
-    from neuronscope.models.devices import default_device
+    from neuronscope.models.loading.devices import default_device
 
     with spinner("Looking at the models"):
         device = default_device()
@@ -64,7 +64,7 @@ def list_models(model_dirs: tuple[Path, ...] = (), as_json: bool = False) -> Non
 
 
 def _fitting(source: ModelSource, device: str) -> list[str]:
-    from neuronscope.models.choice import choose
+    from neuronscope.models.loading.choice import choose
 
     if source.sizes is None or not source.loadable:
         return []
@@ -118,7 +118,7 @@ def estimate(
 @json_option
 def check(model: str, loading: dict[str, Any], trusted: tuple[tuple[str, str], ...], as_json: bool) -> None:
     """Load MODEL (an id, a folder or a GGUF file) and say what it is made of and which points it serves."""
-    from neuronscope.models.card import describe
+    from neuronscope.models.cards.card import describe
 
     card = describe(load(model, trusted=dict(trusted), **loading).loaded)
     if as_json:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,23 +12,28 @@ import click
 from neuronscope.cli.common import (
     choose_index,
     json_option,
+    layers_option,
     model_option,
     name_index,
     print_json,
     print_table,
     show,
 )
+from neuronscope.runtime.workspace import write_guard
 
 if TYPE_CHECKING:
-    from neuronscope.corpus.answers import Context
+    from neuronscope.corpus.answers import Context, Example
 
 index_option = click.option("--index", "index_id", help="Id of an index [default: the newest that fits the model].")
+window_option = click.option(
+    "--window", type=click.IntRange(0, 16), default=8, show_default=True, help="Tokens to either side."
+)
 k_option = click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
 
 
 @click.group()
 def command() -> None:
-    """Ask an index about a neuron or a token."""
+    """Ask an index about a neuron, a token, or all neurons."""
 
 
 @command.command()
@@ -34,12 +41,21 @@ def command() -> None:
 @model_option
 @index_option
 @k_option
-@click.option("--window", type=click.IntRange(0, 16), default=8, show_default=True, help="Tokens to either side.")
+@window_option
+@click.option("--contains", default="", help="Only contexts that hold this text, whatever its case.")
 @json_option
-def neuron(units: tuple[str, ...], model: str | None, index_id: str | None, k: int, window: int, as_json: bool) -> None:
+def neuron(
+    units: tuple[str, ...],
+    model: str | None,
+    index_id: str | None,
+    k: int,
+    window: int,
+    contains: str,
+    as_json: bool,
+) -> None:
     """The strongest contexts of UNITS, such as mlp_act.3:42."""
     index = choose_index(model, index_id)
-    contexts = index.top(units, k=k, window=window)
+    contexts = index.top(units, k=k, window=window, contains=contains)
     if as_json:
         print_json(
             {
@@ -58,8 +74,102 @@ def neuron(units: tuple[str, ...], model: str | None, index_id: str | None, k: i
         ("unit", "activation", "document", "position", "context"),
         (_row(index.manifest.point, context) for context in contexts),
     )
-    tokens = ((show(stat.token), stat.max, stat.mean, stat.count) for stat in index.tokens(units, limit=k))
-    print_table(("token", "max", "mean", "count"), tokens)
+    tokens = ((show(stat.token), stat.max, stat.mean, stat.count, stat.lift) for stat in index.tokens(units, limit=k))
+    print_table(("token", "max", "mean", "count", "lift"), tokens)
+
+
+@command.command()
+@click.argument("unit")
+@model_option
+@index_option
+@k_option
+@click.option(
+    "--band",
+    type=click.Choice(["top", "middle", "random", "near_zero", "quantile"]),
+    default="random",
+    show_default=True,
+    help="Which places of the corpus sample.",
+)
+@click.option("--low", type=click.FloatRange(0, 1), default=0.0, help="Of the band quantile: the least share.")
+@click.option("--high", type=click.FloatRange(0, 1), default=1.0, help="Of the band quantile: the largest share.")
+@window_option
+@json_option
+def examples(
+    unit: str,
+    model: str | None,
+    index_id: str | None,
+    k: int,
+    band: str,
+    low: float,
+    high: float,
+    window: int,
+    as_json: bool,
+) -> None:
+    """Where UNIT fires middlingly, hardly, or as it comes: places of a sample of the corpus."""
+    index = choose_index(model, index_id)
+    found = index.examples(unit, band, k=k, window=window, low=low, high=high)
+    if as_json:
+        about = {"index_id": index.id, "model_id": index.manifest.model_id, "unit": unit, "band": band}
+        print_json({**about, "examples": [asdict(one) for one in found], "spread": asdict(index.spread(unit))})
+        return
+    name_index(index)
+    print_table(
+        ("unit", "activation", "document", "position", "context"), (_row(index.manifest.point, one) for one in found)
+    )
+
+
+@command.command()
+@model_option
+@index_option
+@click.option(
+    "--sort",
+    type=click.Choice(["layer", "unit", "firing_rate", "max", "mean", "std", "min", "kurtosis", "top_token"]),
+    default="max",
+    show_default=True,
+    help="Column to sort by.",
+)
+@click.option("--ascending", is_flag=True, help="Smallest first.")
+@layers_option
+@click.option("--search", default="", help="Only neurons whose top token holds this text.")
+@click.option("-k", type=click.IntRange(1), default=20, show_default=True, help="Rows to show.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write all rows into a file instead: .csv or .parquet.",
+)
+@json_option
+def neurons(
+    model: str | None,
+    index_id: str | None,
+    sort: str,
+    ascending: bool,
+    layers: tuple[int, ...] | None,
+    search: str,
+    k: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """The table of all neurons: how often and how hard each fires, and on which token most."""
+    index = choose_index(model, index_id)
+    table = index.table
+    numbers = table.choose(sort=sort, descending=not ascending, layers=layers, search=search)
+    if output is not None:
+        _write(output, [table.parquet(numbers)] if output.suffix == ".parquet" else table.csv(numbers))
+        click.echo(f"{output}: {len(numbers)} neurons", err=as_json)
+        return
+    rows = [asdict(row) for row in table.rows(numbers[:k])]
+    if as_json:
+        print_json({"index_id": index.id, "model_id": index.manifest.model_id, "found": len(numbers), "neurons": rows})
+        return
+    name_index(index)
+    print_table(tuple(rows[0]) if rows else ("layer", "unit"), (tuple(row.values()) for row in rows))
+
+
+def _write(output: Path, pieces: Iterable[bytes]) -> None:
+    if output.suffix not in (".csv", ".parquet"):
+        raise click.BadParameter("The file's name ends in .csv or .parquet.")
+    with write_guard(output) as path, path.open("wb") as file:
+        file.writelines(pieces)
 
 
 @command.command()
@@ -69,7 +179,7 @@ def neuron(units: tuple[str, ...], model: str | None, index_id: str | None, k: i
 @k_option
 @json_option
 def token(token: str, model: str | None, index_id: str | None, k: int, as_json: bool) -> None:
-    """The neurons that TOKEN, with its leading space if it has one, drives hardest."""
+    """The neurons that TOKEN, with its leading space if it has one, drives hardest; or a text of up to five tokens."""
     index = choose_index(model, index_id)
     found = index.token_neurons(token, k)
     if not found:
@@ -96,10 +206,10 @@ def token(token: str, model: str | None, index_id: str | None, k: int, as_json: 
 def _nothing(occurs: bool, token: str) -> str:
     if occurs:
         return f"'{show(token)}' occurs in the corpus, but no neuron's strongest contexts peak on it."
-    return f"'{show(token)}' is not one token of this corpus: it does not occur in it, or is several tokens."
+    return f"'{show(token)}' does not occur in this corpus as one to five tokens."
 
 
-def _row(point: str, context: Context) -> tuple[object, ...]:
+def _row(point: str, context: Context | Example) -> tuple[object, ...]:
     marked = [f"[{text}]" if place == context.peak else text for place, text in enumerate(context.tokens)]
     unit = f"{point}.{context.layer}:{context.unit}"
     return unit, context.activation, context.doc, context.position, show("".join(marked))

@@ -12,16 +12,16 @@ from transformers import PreTrainedModel
 from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadAddress, PointUnavailable
 from neuronscope.core.points import POINTS
-from neuronscope.models.attention_points import Call
-from neuronscope.models.blocks import Setting, inspect_block
-from neuronscope.models.kinds import layer_kind
-from neuronscope.models.layouts import distinct_heads
-from neuronscope.models.naming import ModuleNames
-from neuronscope.models.probe import PROBE_BATCH, record, record_step
-from neuronscope.models.sites import BlockSites, whole
-from neuronscope.models.stack import find_blocks, find_final_norm, refuse_encoder_decoder
-from neuronscope.models.structure import Block, neuron_count, text_config, vocabulary_size
-from neuronscope.models.watching import is_attention, own_attention
+from neuronscope.models.inspection.attention_points import Call
+from neuronscope.models.inspection.blocks import Setting, inspect_block
+from neuronscope.models.inspection.kinds import layer_kind
+from neuronscope.models.inspection.layouts import distinct_heads
+from neuronscope.models.inspection.naming import ModuleNames
+from neuronscope.models.inspection.probe import PROBE_BATCH, record, record_step
+from neuronscope.models.inspection.sites import BlockSites, whole
+from neuronscope.models.inspection.stack import find_blocks, find_final_norm, refuse_encoder_decoder
+from neuronscope.models.inspection.structure import Block, neuron_count, text_config, vocabulary_size
+from neuronscope.models.inspection.watching import is_attention, own_attention
 
 
 @dataclass(frozen=True, slots=True)

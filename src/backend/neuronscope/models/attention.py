@@ -2,7 +2,7 @@
 
 The model runs the very kernel it would run anyway, on the same tensors and mask, so its logits stay bit for bit the
 same; the weights are computed beside it. For families that don't go through transformers' interface, or run eager
-attention, see :mod:`neuronscope.models.watching`.
+attention, see :mod:`neuronscope.models.inspection.watching`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from neuronscope.core.errors import InsufficientMemory, NotFound
-from neuronscope.models.sources import BUNDLED_ID, Sources
+from neuronscope.models.loading.sources import BUNDLED_ID, Sources
 from neuronscope.runtime.estimate import Estimate, weigh
 from neuronscope.runtime.freeing import out_of_memory_is_an_answer, release_memory
 from neuronscope.runtime.options import differences, given
@@ -79,7 +79,7 @@ class Engine:
         check: Check | None = None,
         **options: Any,
     ) -> LoadedModel:
-        """Load a model, or give the loaded one back. Options as in :func:`neuronscope.models.loader.load`.
+        """Load a model, or give the loaded one back. Options as in :func:`neuronscope.models.loading.loader.load`.
 
         Loading it again with other options replaces it, after what waits for it has run. What ``check`` raises ends the
         load at the next tensor or chunk, also while it waits for another one; then nothing of it stays in memory.
@@ -221,14 +221,14 @@ class Engine:
         return found
 
     def _make_room(self, needed: int, device: str) -> None:
-        from neuronscope.models import memory
+        from neuronscope.models.loading import memory
 
         while memory.free_bytes(device) < needed and self._evict_idle():
             pass
 
     def _idle_bytes(self, model_id: str, device: str | None) -> int:
         """What freeing the models that nothing waits for would give; the one asked about is freed in any case."""
-        from neuronscope.models.devices import default_device
+        from neuronscope.models.loading.devices import default_device
 
         kind = (device or default_device()).replace("auto", "cuda").partition(":")[0]
         with self._lock:
@@ -278,5 +278,5 @@ def import_model_stack() -> None:
     """
     with _importing:
         import neuronscope.corpus.builder
-        import neuronscope.models.card
+        import neuronscope.models.cards.card
         import neuronscope.runtime.opening  # noqa: F401

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from neuronscope.core.errors import InsufficientMemory, UnsafeModel, UnsupportedModel
-from neuronscope.models import memory
-from neuronscope.models.choice import Choice, choose, refusal
-from neuronscope.models.devices import check_device, default_device
-from neuronscope.models.files import check_path
-from neuronscope.models.sources import ModelSource, Sources
+from neuronscope.models.loading import memory
+from neuronscope.models.loading.choice import Choice, choose, refusal
+from neuronscope.models.loading.devices import check_device, default_device
+from neuronscope.models.loading.files import check_path
+from neuronscope.models.loading.sources import ModelSource, Sources
 
 SUGGESTED = 3
 
@@ -43,7 +43,7 @@ def weigh(
 
     Raises what would keep the model from loading, other than memory.
     """
-    from neuronscope.models.loader import choose_for
+    from neuronscope.models.loading.loader import choose_for
 
     source = sources.find(model_id)
     if not source.loadable:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from neuronscope.core.errors import InsufficientMemory
-from neuronscope.models.memory import return_pages
+from neuronscope.models.loading.memory import return_pages
 
 
 def release_memory() -> None:

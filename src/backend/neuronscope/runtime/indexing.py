@@ -48,8 +48,11 @@ def find(workspace: Workspace, plan: Plan) -> Path | None:
 
 
 def _made_so(manifest: Manifest, plan: Plan) -> bool:
-    names = ("model_key", "corpus_hash", "point", "k", "layers", "window", "sample", "histogram", "seed")
-    return all(getattr(manifest, name) == getattr(plan, name) for name in names)
+    names = ("model_key", "corpus_hash", "point", "k", "layers", "window", "histogram", "seed")
+    # A corpus of fewer tokens than the sample is to have is kept whole.
+    return manifest.sample == min(plan.sample, manifest.tokens) and all(
+        getattr(manifest, name) == getattr(plan, name) for name in names
+    )
 
 
 def find_or_build(

@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neuronscope.capture.parity import measure
-from neuronscope.models import loader
+from neuronscope.models.loading import loader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from neuronscope.models.loaded import LoadedModel
-    from neuronscope.models.sources import ModelSource
+    from neuronscope.models.loading.sources import ModelSource
 
 
 def open_model(source: ModelSource, **options: Any) -> LoadedModel:
-    """Load it and measure its parity. Options and errors as in :func:`neuronscope.models.loader.load`."""
+    """Load it and measure its parity. Options and errors as in :func:`neuronscope.models.loading.loader.load`."""
     return _checked(loader.load(source, **options))
 
 
 def wrap_model(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, model_id: str | None = None, **options: Any
 ) -> LoadedModel:
-    """The same for a model that is in memory already. Options as in :func:`neuronscope.models.loader.wrap`."""
+    """The same for a model that is in memory already. Options as in :func:`neuronscope.models.loading.loader.wrap`."""
     return _checked(loader.wrap(model, tokenizer, model_id, **options))
 
 

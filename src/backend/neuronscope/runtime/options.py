@@ -35,6 +35,6 @@ def _is_as(loaded: LoadedModel, asked: Mapping[str, Any], name: str, value: Any)
 def check_names(modules: Mapping[str, str] | None) -> None:
     """Raise :class:`BadRequest` for modules named by hand that there is no such thing as."""
     if modules is not None:
-        from neuronscope.models.naming import ModuleNames
+        from neuronscope.models.inspection.naming import ModuleNames
 
         ModuleNames.parse(modules)

@@ -11,8 +11,8 @@ from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import is_id
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
+from neuronscope.models.loading.sources import BUNDLED_ID, Sources, folder_source, is_model_path
 from neuronscope.models.parity import Parity
-from neuronscope.models.sources import BUNDLED_ID, Sources, folder_source, is_model_path
 from neuronscope.runtime.opening import open_model, wrap_model
 from neuronscope.runtime.workspace import Workspace
 from neuronscope.traces.store import Trace
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from neuronscope.core.intervention import Intervention
     from neuronscope.core.trace_config import TraceConfig
     from neuronscope.corpus.index import Index
-    from neuronscope.models.card import Card
+    from neuronscope.models.cards.card import Card
     from neuronscope.runtime.run import Generated, Run
 
 
@@ -59,14 +59,14 @@ class Scope:
 
     def card(self) -> Card:
         """What the model is made of and computes: block diagram, equations, parameters by part, tokenizer, parity."""
-        from neuronscope.models.card import describe
+        from neuronscope.models.cards.card import describe
 
         return describe(self.loaded)
 
     def weights(self) -> dict[str, Any]:
         """Histograms, norms, dead and duplicate neurons of every layer; measured once, then kept in the workspace.
 
-        Fields as in :class:`neuronscope.models.weights.WeightReport`.
+        Fields as in :class:`neuronscope.models.cards.weights.WeightReport`.
         """
         from neuronscope.runtime.weights import measure
 
@@ -159,7 +159,7 @@ def load(
     ``dtype`` is float32, float16 or bfloat16; ``quantization`` none, nf4 or int8 (left out, nf4 where full precision
     would not fit and nf4 would); ``device`` cpu, mps, cuda, cuda:1, or auto for all cards together. ``modules`` names
     modules by hand where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``. ``progress`` is told bytes
-    done, in all, and the phase, fetch or load. Errors as in :func:`neuronscope.models.loader.load`.
+    done, in all, and the phase, fetch or load. Errors as in :func:`neuronscope.models.loading.loader.load`.
     """
     path = Path(ref).expanduser()
     source = folder_source(path) if is_model_path(path) else Sources().find(str(ref))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuronscope.core.errors import Conflict, NeuronScopeError, NotFound
-from neuronscope.models.sources import BUNDLED_ID
+from neuronscope.models.loading.sources import BUNDLED_ID
 from neuronscope.runtime.engine import Engine
 from neuronscope.runtime.workspace import Workspace, remove
 
@@ -103,8 +103,8 @@ class Shelf:
         return known[1]
 
     def _key_on_disk(self, model_id: str, dtype: str) -> str | None:
-        from neuronscope.models.files import check_folder
-        from neuronscope.models.identity import file_key
+        from neuronscope.models.loading.files import check_folder
+        from neuronscope.models.loading.identity import file_key
 
         try:
             folder = self._engine.sources.find(model_id).folder

@@ -13,8 +13,8 @@ from neuronscope.core.errors import NotFound
 from neuronscope.runtime.workspace import Workspace, write_private
 
 if TYPE_CHECKING:
+    from neuronscope.models.cards.weights import WeightReport
     from neuronscope.models.loaded import LoadedModel
-    from neuronscope.models.weights import WeightReport
 
 log = logging.getLogger("neuronscope.weights")
 Run = Callable[[Callable[[], Any]], Any]
@@ -28,7 +28,7 @@ def _path(workspace: Workspace, model_key: str) -> Path:
 
 def kept(workspace: Workspace, model_key: str) -> dict[str, Any] | None:
     """The report of these very weights if it was measured before; one that can't be read counts as none."""
-    from neuronscope.models.weights import FORMAT
+    from neuronscope.models.cards.weights import FORMAT
 
     path = _path(workspace, model_key)
     try:
@@ -59,11 +59,11 @@ def measure(
     progress: Callable[[int, int], None] | None = None,
     check: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
-    """Measure every layer, or give back what was kept; plain data as :class:`neuronscope.models.weights.WeightReport`.
+    """Measure every layer, or give back what was kept; plain data as :class:`neuronscope.models.cards.weights.WeightReport`.
 
     ``run`` takes the work of one layer at a time, so that others get the model between two.
     """
-    from neuronscope.models.weights import layer_weights, report
+    from neuronscope.models.cards.weights import layer_weights, report
 
     found = kept(workspace, loaded.key)
     if found is not None:

@@ -1,0 +1,1 @@
+"""What a loaded model is made of, told: diagram, formulas, weights, tokenizer."""

@@ -1,0 +1,1 @@
+"""How the parts of a decoder are found and proved."""
