@@ -3817,7 +3817,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description application/vnd.apache.parquet */
+            /** @description A file to keep: CSV in UTF-8, or Parquet */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -134,12 +134,17 @@ export const neuronTop: NeuronTop = {
       activations: [0.5, 4.5, -0.25],
       special: [false, false, false],
       parts: ["arithmetic", "arithmetic", "arithmetic"],
+      window: 0,
+      start: 20,
+      end: 22,
+      file: null,
+      line: null,
     },
   ],
-  tokens: [{ token: " +", max: 4.5, mean: 3, count: 9 }],
+  tokens: [{ token: " +", max: 4.5, mean: 3, count: 9, lift: 12, occurs: 30 }],
   ngrams: [
-    { tokens: ["12", " +"], n: 2, max: 4.5, mean: 3, count: 4 },
-    { tokens: ["=", "12", " +"], n: 3, max: 4, mean: 3, count: 2 },
+    { tokens: ["12", " +"], n: 2, max: 4.5, mean: 3, count: 4, lift: 20, occurs: 6 },
+    { tokens: ["=", "12", " +"], n: 3, max: 4, mean: 3, count: 2, lift: 25, occurs: 2 },
   ],
 };
 
