@@ -233,7 +233,7 @@ def test_the_largest_seed_is_printed_plainly() -> None:
 
 def test_a_hint_is_printed_once(tmp_path: Path) -> None:
     result = run("index", "build", str(tmp_path / "gone.txt"), "-m", "neuronscope/tiny")
-    assert result.stderr.count("A corpus is a text file") == 1
+    assert result.stderr.count("A corpus is a text") == 1
 
 
 def test_analysis_of_a_trace(model: str) -> None:
