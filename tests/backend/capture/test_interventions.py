@@ -138,6 +138,15 @@ def test_only_the_positions_that_are_meant_change(
         assert all(one["positions"] == decode for one in found[1:])
 
 
+@pytest.mark.parametrize(("positions", "rows"), [("all", range(12)), ("last", [11]), ([0, 2, 13], [0, 2])])
+def test_the_changed_positions_are_those_that_were_named(llama: LoadedModel, positions: Any, rows: Any) -> None:
+    config = {**FULL, "points": ("mlp_act.1",)}
+    payload = steps(run(llama, 1, config, [changed("set", value=9.0, positions=positions)]))[0].entries[0].payload
+    assert payload is not None
+    values = torch.frombuffer(bytearray(payload["values"]), dtype=torch.float32).view(-1, 48)
+    assert (values[:, UNITS[0]] == 9.0).nonzero().flatten().tolist() == list(rows)
+
+
 def test_they_can_be_set_changed_and_cleared_on_the_way(llama: LoadedModel) -> None:
     generation = Generation(llama, request(8))
     seen = []

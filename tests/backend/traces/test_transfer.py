@@ -165,6 +165,20 @@ def test_a_hostile_file_is_refused_and_leaves_nothing(recorded: Path, tmp_path: 
     assert list((tmp_path / "here").iterdir()) == []
 
 
+@pytest.mark.parametrize("swell", [_bomb, _endless])
+def test_what_would_swell_is_refused_before_it_is_unpacked(
+    recorded: Path, tmp_path: Path, swell: Callable[[sqlite3.Connection], None]
+) -> None:
+    hostile = tmp_path / "hostile.trace"
+    hostile.write_bytes(recorded.read_bytes())
+    with sqlite3.connect(hostile) as db:
+        swell(db)
+    db.close()
+    # Whoever unpacks it says "A step of this trace".
+    with pytest.raises(Damaged, match=r"Step \d can't be read"):
+        import_trace(hostile, tmp_path / "here")
+
+
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
 def test_a_file_cut_short_is_refused(recorded: Path, tmp_path: Path, keep: float) -> None:
     data = recorded.read_bytes()
