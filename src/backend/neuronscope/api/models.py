@@ -15,11 +15,11 @@ from neuronscope.api.schemas.models import (
     LoadRequest,
     ModelEntry,
     ModelList,
-    Need,
 )
 from neuronscope.api.services import Services
-from neuronscope.models.loading.choice import Choice, choose
+from neuronscope.models.loading.choice import choose
 from neuronscope.models.loading.devices import known_device
+from neuronscope.runtime.estimate import needs
 from neuronscope.runtime.jobs import JobHandle
 from neuronscope.runtime.options import check_names
 
@@ -53,7 +53,7 @@ def _entry(source: ModelSource, loaded: LoadedModel | None, device: str) -> Mode
             "revision": source.revision,
             "stored_bytes": source.stored_bytes,
             "estimated_bytes": choice and choice.demand.bytes,
-            "needs": [] if choice is None else _needs(choice),
+            "needs": [] if choice is None else needs(choice),
             "loaded": loaded is not None,
             "loaded_as": None if loaded is None else _loaded_as(loaded),
             "loadable": source.loadable,
@@ -76,39 +76,12 @@ def _loaded_as(loaded: LoadedModel) -> LoadedAs:
     )
 
 
-def _needs(choice: Choice) -> list[Need]:
-    return [
-        Need.model_validate({"precision": one.precision, "bytes": one.bytes, "fits": one.bytes <= choice.free})
-        for one in choice.options
-    ]
-
-
 def estimate(services: Services, query: EstimateQuery) -> Estimate:
     """What loading would take, without loading; answers in well under a second."""
     found = services.engine.estimate(
         query.model_id, revision=query.revision, dtype=query.dtype, quantization=query.quantization, device=query.device
     )
-    choice, error = found.choice, found.refusal
-    need = None if choice is None else choice.demand
-    return Estimate.model_validate(
-        {
-            "model_id": query.model_id,
-            "device": found.device,
-            "free_bytes": found.free,
-            "chosen": need and need.precision,
-            "dtype": choice and choice.dtype,
-            "quantization": choice and choice.quantization,
-            "context": found.context,
-            "fits": choice and choice.fits,
-            "weights_bytes": need and need.weights,
-            "cache_bytes": need and need.cache,
-            "capture_bytes": need and need.capture,
-            "bytes": need and need.bytes,
-            "options": [] if choice is None else _needs(choice),
-            "message": found.message if error is None else error.message,
-            "hint": found.hint if error is None else error.hint,
-        }
-    )
+    return Estimate.model_validate(found.to_dict())
 
 
 def start_load(services: Services, body: LoadRequest) -> JobOut:
@@ -141,5 +114,5 @@ def _load_title(services: Services, model_id: str, options: dict[str, Any]) -> s
     choice = services.engine.estimate(model_id, **sizes).choice
     if choice is None:
         return f"Load {model_id}"
-    reason = ", which fits where full precision does not" if choice.by_itself else ""
+    reason = ", which fits where more does not" if choice.by_itself else ""
     return f"Load {model_id} in {choice.precision}{reason}"

@@ -94,7 +94,7 @@ def estimate(
         found = weigh(sources(), model, dtype=dtype, quantization=quantization, device=device, revision=revision)
     choice = found.choice
     if as_json:
-        print_json({**asdict(found), "refusal": None if found.refusal is None else found.refusal.to_dict()})
+        print_json(found.to_dict())
         return
     if choice is None:
         click.echo(f"{found.message} {found.hint}")

@@ -28,6 +28,35 @@ class Estimate:
     message: str = ""
     hint: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for REST and the command line; None where the model's size is not known."""
+        choice, error = self.choice, self.refusal
+        need = None if choice is None else choice.demand
+        return {
+            "model_id": self.model_id,
+            "device": self.device,
+            "free_bytes": self.free,
+            "chosen": need and need.precision,
+            "dtype": choice and choice.dtype,
+            "quantization": choice and choice.quantization,
+            "context": self.context,
+            "fits": choice and choice.fits,
+            "weights_bytes": need and need.weights,
+            "cache_bytes": need and need.cache,
+            "capture_bytes": need and need.capture,
+            "bytes": need and need.bytes,
+            "options": [] if choice is None else needs(choice),
+            "message": self.message if error is None else error.message,
+            "hint": self.hint if error is None else error.hint,
+        }
+
+
+def needs(choice: Choice) -> list[dict[str, Any]]:
+    """What each precision takes at its peak, and whether that is free."""
+    return [
+        {"precision": one.precision, "bytes": one.bytes, "fits": one.bytes <= choice.free} for one in choice.options
+    ]
+
 
 def weigh(
     sources: Sources,

@@ -108,3 +108,13 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(
     damage(folder)
     with pytest.raises(error, match=words):
         check_folder(folder)
+
+
+@pytest.mark.parametrize("method", ["gptq", "awq", "fp8"])
+def test_weights_quantized_by_what_cannot_be_run_are_refused_by_name(folder: Path, method: str) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(
+        json.dumps({**config, "quantization_config": {"quant_method": method, "bits": 4}})
+    )
+    with pytest.raises(UnsupportedModel, match=f"quantized by {method}, which can't be run here"):
+        check_folder(folder)

@@ -98,6 +98,19 @@ def test_full_precision_is_taken_where_it_fits_and_four_bits_where_only_they_do(
     assert (asked.precision, asked.fits) == ("float32", False)
 
 
+def test_the_dtype_of_the_stored_weights_comes_before_four_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = catalogue()["mistralai/Mistral-7B-v0.1"].sizes
+    assert stored.dtype == "bfloat16"
+    _free(monkeypatch, memory.demand(stored, "float32").bytes - 1)
+    chosen = choose(stored, device="cpu")
+    assert (chosen.precision, chosen.by_itself, chosen.fits) == ("bfloat16", True, True)
+    assert choose(stored, device="cpu", quantization="none").precision == "bfloat16"
+    assert choose(stored, device="cpu", quantization="nf4").precision == "nf4"
+    _free(monkeypatch, memory.demand(stored, "bfloat16").bytes - 1)
+    assert choose(stored, device="cpu").precision == "nf4"
+    assert not choose(stored, device="cpu", quantization="none").fits
+
+
 def test_a_refusal_says_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     _free(monkeypatch, memory.demand(GPT2, "bfloat16").bytes + 1)
     error = refusal("gpt2", choose(GPT2, device="cpu", dtype="float32"))

@@ -24,7 +24,7 @@ class Choice:
     options: tuple[Demand, ...]
     """Every precision that the device can run."""
     by_itself: bool = False
-    """Whether NF4 was not asked for, but taken because full precision would not fit."""
+    """Whether a smaller precision was not asked for, but taken because the usual one would not fit."""
 
     @property
     def precision(self) -> str:
@@ -45,8 +45,9 @@ def choose(
 ) -> Choice:
     """What loading with these options means; ``spare`` are bytes that can be freed beside those that are free.
 
-    Where neither dtype nor quantization is given, NF4 is taken where full precision would not fit and NF4 would. Where
-    no device is given and one card is too small, all of them are taken.
+    Where no dtype is given and the usual one would not fit, the one that the weights are stored in is taken where that
+    would: it loses nothing. Where no quantization is given either and that would not fit, NF4 is taken where it would.
+    Where no device is given and one card is too small, all of them are taken.
     Raises :class:`BadRequest` for what there is not.
     """
     place = device or default_device()
@@ -64,11 +65,13 @@ def choose(
         spread = choose(sizes, dtype=dtype, quantization=quantization, device="auto", spare=spare)
         if spread.fits:
             return spread
-    if first.fits or quantization is not None or dtype is not None:
+    if first.fits or dtype is not None:
         return first
-    number = default_dtype(sizes, place, "nf4")
-    second = Choice(place, number, "nf4", demand(sizes, number, "nf4"), free, options, by_itself=True)
-    return second if second.fits else first
+    smaller = [(sizes.dtype, "none")] if wanted == "none" and sizes.dtype in BYTES else []
+    if quantization is None:
+        smaller.append((default_dtype(sizes, place, "nf4"), "nf4"))
+    others = (Choice(place, n, q, demand(sizes, n, q), free, options, by_itself=True) for n, q in smaller)
+    return next((other for other in others if other.fits), first)
 
 
 def default_dtype(sizes: Sizes, device: str, quantization: str = "none") -> str:
