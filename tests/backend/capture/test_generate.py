@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_step_belongs_to_what_it_consumed_and_names_what_it_emitted(llama: Loa
     found = steps(events)
     assert [step.phase for step in found] == ["prefill", "decode", "decode", "decode", "decode"]
     assert found[0].inputs == start.tokens
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert [token.id for token in after.inputs] == [before.token_id]
         assert after.pos0 == before.pos0 + before.t_add
     text = [*start.tokens, *(t for step in found[1:] for t in step.inputs)]

@@ -220,7 +220,7 @@ def test_a_patch_from_a_trace_that_kept_no_tensors_is_refused(llama: LoadedModel
     list(kept)
     lookup = Lookup(trace=lambda _: Trace.open(kept.path))  # type: ignore[arg-type]
     source = {"trace_id": TRACE, "step": 0, "position": 0}
-    with pytest.raises(NotCaptured, match="did not keep mlp_act.1 whole"):
+    with pytest.raises(NotCaptured, match=r"did not keep mlp_act\.1 whole"):
         run(llama, 1, interventions=[changed("patch", source=source)], lookup=lookup)
 
 
