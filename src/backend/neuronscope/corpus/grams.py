@@ -6,6 +6,7 @@ A run lies within one window. Beyond a window's end stands nothing, which sorts 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,9 @@ class Grams:
 
     def counts(self, grams: Sequence[Sequence[int]]) -> NDArray[np.int64]:
         """How often each run of 1 to :data:`LONGEST` ids occurs; all are searched for at once."""
+        if all(len(gram) == 1 for gram in grams):
+            found: NDArray[np.int64] = self._alone[[min(gram[0], len(self._alone) - 1) for gram in grams]]
+            return found
         low, high = self._range(grams)
         return high - low
 
@@ -47,6 +51,11 @@ class Grams:
         found = self._order[int(low[0]) : int(high[0])]
         # Runs of full length are sorted by place already; shorter ones are not.
         return np.sort(found)[:most]
+
+    @cached_property
+    def _alone(self) -> NDArray[np.int64]:
+        """How often each token occurs, and a zero at the end for those beyond."""
+        return np.append(np.bincount(self._tokens), 0)
 
     def total(self, n: int, special: NDArray[np.bool_]) -> int:
         """How many places a run of ``n`` tokens, none of them special, starts at."""
@@ -67,10 +76,11 @@ class Grams:
         wanted = np.full((len(grams), LONGEST), -2, np.int64)
         for row, gram in enumerate(grams):
             wanted[row, : len(gram)] = gram
-        return self._search(wanted, after=False), self._search(wanted, after=True)
+        both = self._search(np.concatenate((wanted, wanted)), np.arange(2 * len(wanted)) >= len(wanted))
+        return both[: len(wanted)], both[len(wanted) :]
 
-    def _search(self, wanted: NDArray[np.int64], after: bool) -> NDArray[np.int64]:
-        """Of each wanted run, how many places are smaller, or with ``after`` not greater; -2 is not compared."""
+    def _search(self, wanted: NDArray[np.int64], after: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Of each wanted run, how many places are smaller, or where ``after`` not greater; -2 is not compared."""
         low = np.zeros(len(wanted), np.int64)
         high = np.full(len(wanted), len(self._order))
         while bool((low < high).any()):
@@ -81,11 +91,13 @@ class Grams:
             low = np.where(smaller, middle + 1, low)
         return low
 
-    def _before(self, at: NDArray[np.int64], wanted: NDArray[np.int64], or_equal: bool) -> NDArray[np.bool_]:
+    def _before(
+        self, at: NDArray[np.int64], wanted: NDArray[np.int64], or_equal: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
         end = self._starts[np.searchsorted(self._starts, at, side="right")]
         place = at[:, None] + np.arange(LONGEST)
         there = np.where(place < end[:, None], self._tokens[place.clip(max=len(self._tokens) - 1)], -1).astype(np.int64)
         apart = np.where(wanted == -2, 0, np.sign(there - wanted))
         first = apart[np.arange(len(apart)), (apart != 0).argmax(axis=1)]
-        found: NDArray[np.bool_] = (first <= 0) if or_equal else (first < 0)
+        found: NDArray[np.bool_] = (first < 0) | (or_equal & (first == 0))
         return found
