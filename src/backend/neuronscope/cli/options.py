@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 quantization_option = click.option(
     "--quantization",
     type=click.Choice(["none", "nf4", "int8"]),
-    help="Keep weights in 4 bits, or on CUDA in 8 [default: nf4 where full precision would not fit].",
+    help="Keep weights in 4 bits, or on CUDA in 8 [default: nf4 where nothing larger would fit].",
 )
 revision_option = click.option("--revision", help="Branch, tag or commit of the hub [default: the newest].")
 

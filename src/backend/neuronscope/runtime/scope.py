@@ -156,8 +156,8 @@ def load(
 ) -> Scope:
     """Load any Hugging Face decoder by hub id, folder, GGUF file, or the id of a bundled model.
 
-    ``dtype`` is float32, float16 or bfloat16; ``quantization`` none, nf4 or int8 (left out, nf4 where full precision
-    would not fit and nf4 would); ``device`` cpu, mps, cuda, cuda:1, or auto for all cards together. ``modules`` names
+    ``dtype`` is float32, float16 or bfloat16; ``quantization`` none, nf4 or int8 (left out, nf4 where no
+    larger precision would fit); ``device`` cpu, mps, cuda, cuda:1, or auto for all cards together. ``modules`` names
     modules by hand where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``. ``progress`` is told bytes
     done, in all, and the phase, fetch or load. Errors as in :func:`neuronscope.models.loading.loader.load`.
     """

@@ -892,7 +892,7 @@ export interface components {
             dtype?: ("float32" | "float16" | "bfloat16") | null;
             /**
              * Quantization
-             * @description Left out, nf4 where full precision would not fit and nf4 would, else none.
+             * @description Left out, nf4 where neither the usual dtype nor the stored one would fit and nf4 would, else none.
              */
             quantization?: ("none" | "nf4" | "int8") | null;
             /** Device */

@@ -93,7 +93,7 @@ class LoadRequest(Request):
     revision: Revision | None = None
     dtype: Dtype | None = None
     quantization: Quantization | None = None
-    """Left out, nf4 where full precision would not fit and nf4 would, else none."""
+    """Left out, nf4 where neither the usual dtype nor the stored one would fit and nf4 would, else none."""
     device: Device | None = None
     modules: Modules | None = None
     """Names of modules by hand, where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``."""

@@ -40,7 +40,8 @@ def load(
     """Load a model and prove its anatomy by a small forward pass.
 
     ``dtype`` is float32, float16 or bfloat16; by default float32 on a CPU, elsewhere the one it is stored in.
-    ``quantization`` is none, nf4 or int8 (CUDA only); left out, nf4 where full precision would not fit and nf4 would.
+    ``quantization`` is none, nf4 or int8 (CUDA only); left out, nf4 where neither the usual dtype nor the stored one
+    would fit and nf4 would.
     Embeddings, the head and norms are not quantized; they, and all computing, stay in the dtype. ``device`` is cpu,
     mps, cuda, cuda:N, or auto for all cards together. ``modules`` are names by hand, as in :class:`ModuleNames`.
     ``progress`` is told bytes done, in all, and the phase; ``check`` may raise at each tensor or chunk, which ends the
