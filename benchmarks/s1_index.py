@@ -27,7 +27,7 @@ def measure() -> Iterator[Result]:
     from neuronscope.corpus.plan import make_plan
     from neuronscope.corpus.readers import Document, from_texts
     from neuronscope.corpus.windows import Shard, Tokenizer
-    from neuronscope.corpus.worker import Worker, _ShardRun, grid_of
+    from neuronscope.corpus.worker import ShardRun, Worker, grid_of
     from neuronscope.models.loading.loader import wrap
     from support.tokenizers import tiny_tokenizer
 
@@ -47,7 +47,7 @@ def measure() -> Iterator[Result]:
     )
     plan = make_plan(loaded, from_texts(["stands for the shard"]), k=32)
     worker = Worker(loaded, plan, Tokenizer(loaded.tokenizer, WINDOW), {}, lambda work: work())
-    run = _ShardRun(worker, 0, shard)
+    run = ShardRun(worker, 0, shard)
 
     def bare(chosen: np.ndarray) -> None:
         ids, mask, _ = grid_of(shard, chosen)

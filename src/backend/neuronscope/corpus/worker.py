@@ -58,7 +58,7 @@ class Worker:
     ) -> None:
         """Run a shard and commit it to the folder ``work``. ``progress`` is told how many of its documents are done."""
         shard = self.run(lambda: self.tokenizer.shard(documents))
-        run = _ShardRun(self, number, shard)
+        run = ShardRun(self, number, shard)
         batches = plan_batches(shard.lengths, self.plan.batch_tokens)
         waiting = shard.windows_of.copy()
         for windows in batches:
@@ -71,7 +71,7 @@ class Worker:
         progress(len(documents))
 
 
-class _ShardRun:
+class ShardRun:
     """A shard while it is run."""
 
     def __init__(self, worker: Worker, number: int, shard: Shard) -> None:
