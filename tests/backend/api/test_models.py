@@ -177,7 +177,7 @@ def test_a_model_loads_in_four_bits_and_with_modules_named_by_hand(server: Any) 
 
 
 def test_a_double_click_is_one_job_and_a_cancelled_load_leaves_nothing(server: Any) -> None:
-    from neuronscope.models.loading.turns import never, one_load
+    from neuronscope.models.turns import never, one_load
 
     server.client.post("/api/models/unload", json={"model_id": "local/two"})
     with one_load(never):  # another load has its turn

@@ -12,9 +12,9 @@ from neuronscope.core.errors import BadRequest, TooLarge
 from neuronscope.core.events import Token
 from neuronscope.models.anatomy import Anatomy
 from neuronscope.models.inspection.structure import text_config
-from neuronscope.models.loading.quantize import stored_tensors
-from neuronscope.models.loading.turns import ForwardLock
 from neuronscope.models.parity import Parity
+from neuronscope.models.quantized import stored_tensors
+from neuronscope.models.turns import ForwardLock
 
 
 @dataclass(frozen=True, slots=True)

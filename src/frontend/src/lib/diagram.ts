@@ -156,3 +156,7 @@ export function neighbours(block: BlockDiagram, id: string): { from: string[]; t
     to: block.edges.filter(({ source }) => source === id).map(({ target }) => title(target)),
   };
 }
+
+/** A, B, C … of the kinds of blocks. */
+export const letter = (kind: number) =>
+  String.fromCharCode(65 + (kind % 26)) + (kind < 26 ? "" : String(Math.floor(kind / 26)));

@@ -10,8 +10,8 @@ from neuronscope.capture.forward import run_prompt
 from neuronscope.core.address import Address
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.loader import load
-from neuronscope.models.loading.quantize import dense_weight, is_quantized
 from neuronscope.models.loading.sources import BUNDLED_ID, Sources, folder_source
+from neuronscope.models.quantized import dense_weight, is_quantized
 from support.tokenizers import tiny_tokenizer
 
 

@@ -12,7 +12,7 @@ from neuronscope.core.address import Address
 from neuronscope.models.cards.weight_pairs import COSINE, Dead, Duplicate, dead, duplicates
 from neuronscope.models.inspection.structure import Block, linear_sizes
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loading.quantize import dense_weight
+from neuronscope.models.quantized import dense_weight
 
 FORMAT = 1
 """Changes whenever what is measured does; a report of another format is measured anew."""

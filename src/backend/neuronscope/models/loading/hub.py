@@ -23,7 +23,7 @@ from neuronscope.core.errors import (
 )
 from neuronscope.models.loading.hub_cache import begun
 from neuronscope.models.loading.reading import Progress
-from neuronscope.models.loading.turns import WAIT
+from neuronscope.models.turns import WAIT
 
 FETCHED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "README.md")
 CODE = "*.py"

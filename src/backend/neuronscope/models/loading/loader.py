@@ -12,18 +12,19 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from neuronscope.core.errors import BadRequest, CorruptModel, InsufficientMemory, UnsafeModel, UnsupportedModel
 from neuronscope.models.anatomy import inspect_model
+from neuronscope.models.four_bits import mend
 from neuronscope.models.inspection.naming import ModuleNames
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.choice import Choice, choose, refusal
 from neuronscope.models.loading.devices import check_device, placement
 from neuronscope.models.loading.files import ModelFiles, check_path
-from neuronscope.models.loading.four_bits import mend
 from neuronscope.models.loading.hub import CODE, FETCHED, fetch
 from neuronscope.models.loading.identity import file_key, memory_key
-from neuronscope.models.loading.quantize import is_quantized, keep_as_stored, quantization_options
+from neuronscope.models.loading.quantize import keep_as_stored, quantization_options
 from neuronscope.models.loading.reading import Progress, read_model
 from neuronscope.models.loading.sources import ModelSource
-from neuronscope.models.loading.turns import TURNS, never
+from neuronscope.models.quantized import is_quantized
+from neuronscope.models.turns import TURNS, never
 
 
 def load(

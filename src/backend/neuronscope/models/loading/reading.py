@@ -12,7 +12,7 @@ from transformers import modeling_gguf_pytorch_utils as unpacker
 from transformers.utils import logging as model_logging
 
 from neuronscope.models.loading.memory import large_blocks_apart
-from neuronscope.models.loading.turns import TURNS, one_load
+from neuronscope.models.turns import TURNS, one_load
 
 Progress = Callable[[int, int | None, str], None]
 """Takes bytes done, bytes in all (None while unknown) and the phase: ``fetch`` or ``load``."""

@@ -1,6 +1,6 @@
 import { SegmentedControl, Text } from "@mantine/core";
 import type { BlockDiagram, Diagram } from "@/api/types";
-import { layersWord } from "@/lib/diagram";
+import { layersWord, letter } from "@/lib/diagram";
 import { readChoice, readInt } from "@/lib/url";
 import { useParams, usePatch } from "@/state/address";
 import classes from "./Anatomy.module.css";
@@ -80,7 +80,3 @@ function BlockHead({ block, kinds, kind }: { block: BlockDiagram; kinds: number;
     </div>
   );
 }
-
-/** A, B, C … of the kinds of blocks. */
-export const letter = (kind: number) =>
-  String.fromCharCode(65 + (kind % 26)) + (kind < 26 ? "" : String(Math.floor(kind / 26)));

@@ -1,6 +1,6 @@
 import { UnstyledButton } from "@mantine/core";
 import type { Diagram, DiagramNode } from "@/api/types";
-import { letter } from "./Anatomy";
+import { letter } from "@/lib/diagram";
 import classes from "./Anatomy.module.css";
 
 interface StackProps {

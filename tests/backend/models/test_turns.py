@@ -13,7 +13,7 @@ from neuronscope.core.address import Address
 from neuronscope.core.errors import Cancelled
 from neuronscope.models.loading.loader import load
 from neuronscope.models.loading.sources import BUNDLED_ID, Sources, folder_source
-from neuronscope.models.loading.turns import Turns, never, one_load
+from neuronscope.models.turns import Turns, never, one_load
 from support.tokenizers import save_tiny
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import neuronscope as ns
-from neuronscope.models.loading.four_bits import mend, unpacked
+from neuronscope.models.four_bits import mend, unpacked
 
 SHAPES = [(160, 160), (448, 160), (160, 448), (7, 18), (5, 33), (33, 6), (64, 64), (96, 64)]
 
@@ -88,6 +88,4 @@ def test_the_correction_is_still_needed() -> None:
     made = layer((160, 160))
     x = torch.eye(160)
     error = (made(x) - made.bias).T - by_definition(made.weight)
-    assert float(error.abs().max()) > 0.1, (
-        "bitsandbytes unpacks such rows rightly now: models/loading/four_bits.py can go"
-    )
+    assert float(error.abs().max()) > 0.1, "bitsandbytes unpacks such rows rightly now: models/four_bits.py can go"
