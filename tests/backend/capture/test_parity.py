@@ -12,6 +12,8 @@ import torch
 
 from neuronscope.capture import parity
 from neuronscope.core.address import Address
+from neuronscope.core.errors import CorruptModel
+from neuronscope.models.anatomy import inspect_model
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.loader import wrap
 from support.architectures import tiny_architecture
@@ -106,3 +108,20 @@ def test_it_holds_for_families_of_other_kinds(model_type: str) -> None:
     found = parity.measure(model)
     assert found.holds, [row for row in found.rows if not row.holds]
     assert {row.point for row in found.rows} == {address.point for address in model.anatomy.sites}
+
+
+def test_weights_that_are_no_numbers_are_refused_by_name() -> None:
+    model = loaded("qwen3")
+    with torch.no_grad():
+        model.model.get_submodule("model.layers.1.mlp.down_proj").weight[0, 0] = float("nan")
+    with pytest.raises(CorruptModel, match=r"model\.layers\.1\.mlp\.down_proj\.weight is the first"):
+        parity.measure(model)
+
+
+def test_a_model_that_overflows_is_said_to_and_its_taps_still_hold() -> None:
+    model = tiny_model("llama").to(torch.float16)
+    with torch.no_grad():
+        model.get_submodule("lm_head").weight.fill_(6e4)
+    found = parity.measure(replace(loaded("llama"), model=model, anatomy=inspect_model(model)))
+    assert "overflows in float16" in found.note
+    assert found.holds, [row for row in found.rows if not row.holds]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from neuronscope.capture.taps import read_taps
 from neuronscope.core.address import Address
+from neuronscope.core.errors import CorruptModel
 from neuronscope.models.anatomy import Anatomy, Site
 from neuronscope.models.inspection.probe import hidden_of, output_of, with_batch
 from neuronscope.models.loaded import LoadedModel
@@ -46,6 +47,7 @@ def measure(loaded: LoadedModel) -> Parity:
     anatomy, model = loaded.anatomy, loaded.model
     with loaded.lock:
         plain = model(**inputs).logits
+        overflow = "" if bool(plain.isfinite().all()) else _not_finite(loaded)
         bare, hidden = _bare_pass(model, anatomy, shape, inputs)
         tapped: Tensors = {}
         with read_taps(loaded, anatomy.sites, shape, lambda a, t: tapped.__setitem__(a, t.detach().clone())):
@@ -68,7 +70,21 @@ def measure(loaded: LoadedModel) -> Parity:
         largest_absolute=worst.largest_absolute,
         largest_relative=worst.largest_relative,
         rows=result,
-        note=why_not,
+        note=" ".join(filter(None, (overflow, why_not))),
+    )
+
+
+def _not_finite(loaded: LoadedModel) -> str:
+    """Why the plain model's scores are no numbers. Raises :class:`CorruptModel` where its weights are none already."""
+    for name, weight in loaded.model.named_parameters():
+        if weight.is_floating_point() and not bool(weight.isfinite().all()):
+            raise CorruptModel(
+                f"The weights of {loaded.model_id} hold values that are infinite or not a number: {name} is the first.",
+                "Fetch or save the model anew; training that diverged leaves such weights.",
+            )
+    return (
+        f"On this text the plain model itself overflows in {loaded.dtype}: its logits are not finite. "
+        "Load it in bfloat16 or float32."
     )
 
 
@@ -189,7 +205,10 @@ IDENTITY_POINTS = ("resid_pre", "resid_mid", "resid_post", "attn_add", "mlp_add"
 def _largest(a: Tensor, b: Tensor) -> float:
     if a.shape != b.shape:
         return float("inf")
-    difference = (a.to("cpu", torch.float64) - b.to("cpu", torch.float64)).abs()
+    x, y = a.to("cpu", torch.float64), b.to("cpu", torch.float64)
+    # Where both are the same infinity, or both no number, they agree; where one is, they could not differ more.
+    same = (x == y) | (x.isnan() & y.isnan())
+    difference = (x - y).abs().nan_to_num(nan=float("inf")).masked_fill(same, 0.0)
     return float(difference.max()) if difference.numel() else 0.0
 
 
@@ -209,7 +228,7 @@ class _Table:
             tapped = (found or self._tapped).get(address)
             if tapped is None:
                 continue
-            size = float(value.detach().abs().max().float()) if value.numel() else 0.0
+            size = float(value.detach().float().nan_to_num(posinf=0, neginf=0).abs().max()) if value.numel() else 0.0
             allowed = ROUNDING * torch.finfo(value.dtype).eps * size + 1e-12 if bound is None else bound
             difference = _largest(tapped, value)
             row = ParityRow(
