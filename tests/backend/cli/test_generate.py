@@ -45,7 +45,7 @@ def test_an_intervention_is_applied_and_told(model: str) -> None:
 
 def test_what_is_kept_can_be_chosen(model: str, tmp_path: Path) -> None:
     out = tmp_path / "run.trace"
-    asked = ("--mode", "full", "--quantization", "f32", "--point", "mlp_act", "--layers", "1", "-o", str(out))
+    asked = ("--mode", "full", "--keep-as", "f32", "--point", "mlp_act", "--layers", "1", "-o", str(out))
     assert run("Hi", "-m", model, "--max-new-tokens", "2", *asked).exit_code == 0
     with Trace.open(out) as trace:
         assert trace.points == ("mlp_act.1",)

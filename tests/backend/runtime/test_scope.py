@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import neuronscope as ns
-from neuronscope.core.errors import NotFound
+from neuronscope.core.errors import BadRequest, NotFound, UnsupportedModel
 from neuronscope.core.ids import new_id
 from neuronscope.corpus.index import Index
 from support.families import tiny_model
@@ -74,3 +75,18 @@ def test_traces_and_indexes_of_the_workspace_are_opened_by_id(tmp_path: Path) ->
 def test_a_missing_corpus_is_named() -> None:
     with pytest.raises(NotFound, match=r"no-such\.txt"):
         ns.wrap(tiny_model("llama"), tiny_tokenizer()).index("no-such.txt")
+
+
+def test_mistakes_in_python_are_told_in_a_sentence(tiny_models: Path) -> None:
+    scope = ns.load(tiny_models / "one", dtype=torch.float32)
+    with pytest.raises(BadRequest, match="one text"):
+        scope.capture("Hi", points="mlp_act")
+    with pytest.raises(BadRequest, match="is a list"):
+        scope.capture(["a", "b"])  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(UnsupportedModel, match="Linear is no model of transformers"):
+        ns.wrap(torch.nn.Linear(3, 3), scope.loaded.tokenizer)  # type: ignore[arg-type]  # the mistake under test
+
+
+def test_a_scope_says_in_what_it_is_held(tiny_models: Path) -> None:
+    assert repr(ns.load(tiny_models / "one")) == f"<Scope on {tiny_models / 'one'}: 2 layers of 24 neurons, float32>"
+    assert repr(ns.load(tiny_models / "one", quantization="nf4")).endswith("nf4 in float32>")

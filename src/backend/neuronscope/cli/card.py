@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuronscope.cli.common import (
-    device_option,
-    dtype_option,
     json_option,
     load,
     print_json,
@@ -17,6 +15,7 @@ from neuronscope.cli.common import (
     progress,
     workspace,
 )
+from neuronscope.cli.options import loading_options
 
 if TYPE_CHECKING:
     from neuronscope.models.cards.card import Card
@@ -25,15 +24,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", required=False)
 @click.option("--weights", is_flag=True, help="Measure the weights as well: norms, dead and duplicate neurons.")
-@dtype_option
-@device_option
+@loading_options
 @json_option
-def command(model: str | None, weights: bool, dtype: str | None, device: str | None, as_json: bool) -> None:
+def command(model: str | None, weights: bool, loading: dict[str, Any], as_json: bool) -> None:
     """Say what MODEL (an id or a folder) is made of: diagram, equations, points, tokenizer, and its parity check."""
     from neuronscope.models.cards.card import describe
     from neuronscope.runtime.weights import measure
 
-    loaded = load(model, dtype, device).loaded
+    loaded = load(model, **loading).loaded
     card = describe(loaded)
     report: dict[str, Any] | None = None
     if weights:

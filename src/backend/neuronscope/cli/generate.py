@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from neuronscope.cli.common import (
-    device_option,
-    dtype_option,
     json_option,
     layers_option,
     load,
@@ -23,6 +21,7 @@ from neuronscope.cli.common import (
     read_prompt,
     show,
 )
+from neuronscope.cli.options import loading_options
 from neuronscope.core.errors import BadRequest, Conflict
 from neuronscope.core.events import Done, Failed, Receipt, Start, Step
 from neuronscope.core.intervention import Op
@@ -56,7 +55,7 @@ HINT = 'For example "mlp_act.3:42 scale 0", "mlp_act.3:42,mlp_act.3:7 add 2.5 at
     "--point", "points", multiple=True, help="Point or address to watch [default: the live map]. May be repeated."
 )
 @layers_option
-@click.option("--quantization", type=click.Choice(get_args(Quantization)), help="Of kept values [default: f16].")
+@click.option("--keep-as", type=click.Choice(get_args(Quantization)), help="Form of kept values [default: f16].")
 @click.option(
     "--attention", type=click.Choice(get_args(AttentionTier)), help="What is kept of attention [default: summary]."
 )
@@ -66,10 +65,11 @@ HINT = 'For example "mlp_act.3:42 scale 0", "mlp_act.3:42,mlp_act.3:7 add 2.5 at
     "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Trace file to write [default: the workspace]."
 )
 @click.option("--no-trace", is_flag=True, help="Record nothing.")
-@dtype_option
-@device_option
+@loading_options
 @json_option
-def command(prompt: str, model: str | None, as_json: bool, out: Path | None, **options: Any) -> None:
+def command(
+    prompt: str, model: str | None, loading: dict[str, Any], as_json: bool, out: Path | None, **options: Any
+) -> None:
     """Generate text after PROMPT (- reads standard input) and record what happens inside at every token."""
     text = read_prompt(prompt)
     changes = [read_change(change, f"i{n}") for n, change in enumerate(options["changes"], start=1)]
@@ -77,7 +77,7 @@ def command(prompt: str, model: str | None, as_json: bool, out: Path | None, **o
         raise Conflict(f"{out} exists already.", "Choose another name with --out.")
     if out is not None and options["no_trace"]:
         raise BadRequest("--out names a trace to write, and --no-trace writes none.", "Leave one of them out.")
-    scope = load(model, options["dtype"], options["device"])
+    scope = load(model, **loading)
     asked: dict[str, Any] = {"messages": [{"role": "user", "content": text}]} if options["chat"] else {"prompt": text}
     for name in ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "stop"):
         asked[name] = options[name]
@@ -126,7 +126,7 @@ def _config(options: dict[str, Any]) -> dict[str, Any]:
         "capture_mode": options["mode"],
         "points": options["points"] or None,
         "layers": options["layers"],
-        "quantization": options["quantization"],
+        "quantization": options["keep_as"],
         "attention_tier": options["attention"],
         "max_bytes_per_step": options["max_bytes"],
         "drop_policy": options["drop"],

@@ -124,8 +124,11 @@ def check(model: str, loading: dict[str, Any], trusted: tuple[tuple[str, str], .
     if as_json:
         print_json(asdict(card))
         return
-    facts = ("architecture", "family", "dtype", "device", "parameters", "layers", "d_model", "d_mlp", "heads",
+    facts = ("architecture", "family", "dtype", "quantization", "device", "parameters", "layers", "d_model", "d_mlp", "heads",
              "kv_heads", "vocabulary", "context_length", "activation", "norm", "position_scheme")  # fmt: skip
     print_table((card.model_id, ""), ((name, getattr(card, name)) for name in facts))
+    if card.parity is not None:
+        verdict = "holds" if card.parity.holds else "FAILS; `neuronscope card` says where"
+        click.echo(f"Parity with the plain model {verdict}. {card.parity.note}".rstrip())
     points = ((p.point, " ".join(p.axes), p.refused or "all layers" * bool(p.layers) or "yes") for p in card.points)
     print_table(("point", "axes", "served"), points)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from transformers import PreTrainedModel
+
 from neuronscope.capture.parity import measure
+from neuronscope.core.errors import UnsupportedModel
 from neuronscope.models.loading import loader
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
     from neuronscope.models.loaded import LoadedModel
     from neuronscope.models.loading.sources import ModelSource
@@ -23,6 +26,11 @@ def wrap_model(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, model_id: str | None = None, **options: Any
 ) -> LoadedModel:
     """The same for a model that is in memory already. Options as in :func:`neuronscope.models.loading.loader.wrap`."""
+    if not isinstance(model, PreTrainedModel):
+        raise UnsupportedModel(
+            f"{type(model).__name__} is no model of transformers.",
+            "Wrap what AutoModelForCausalLM.from_pretrained gives, with its tokenizer.",
+        )
     return _checked(loader.wrap(model, tokenizer, model_id, **options))
 
 

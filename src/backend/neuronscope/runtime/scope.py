@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuronscope.capture.forward import capture_prompt
+from neuronscope.core.errors import BadRequest
 from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import is_id
 from neuronscope.core.spec import CaptureSpec
@@ -18,6 +19,7 @@ from neuronscope.runtime.workspace import Workspace
 from neuronscope.traces.store import Trace
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from neuronscope.core.intervention import Intervention
@@ -78,6 +80,10 @@ class Scope:
         ``trace["mlp_act.7"]`` is float32 ``[position, neuron]``. Errors as in
         :func:`neuronscope.capture.forward.capture_prompt`.
         """
+        if not isinstance(prompt, str):
+            raise BadRequest(f"The prompt is a {type(prompt).__name__}.", "Give one text; call again for another.")
+        if isinstance(points, str):
+            raise BadRequest(f"'{points}' is one text.", f"Give a list of points: points=[{points!r}].")
         spec = CaptureSpec(None if points is None else tuple(points), None if layers is None else tuple(layers))
         return capture_prompt(self.loaded, prompt, spec, self.workspace.traces)
 
@@ -139,14 +145,16 @@ class Scope:
         return find_or_build(self.loaded, self.workspace, corpus, k=k, layers=layers, documents=documents, field=field)
 
     def __repr__(self) -> str:
-        a = self.loaded.anatomy
-        return f"<Scope on {self.model_id}: {a.layer_count} layers of {a.d_mlp} neurons, {self.loaded.dtype}>"
+        loaded, a = self.loaded, self.loaded.anatomy
+        neurons = f" of {a.d_mlp} neurons" if a.d_mlp else ""
+        form = loaded.dtype if loaded.quantization == "none" else f"{loaded.quantization} in {loaded.dtype}"
+        return f"<Scope on {self.model_id}: {a.layer_count} layers{neurons}, {form}>"
 
 
 def load(
     ref: str | Path = BUNDLED_ID,
     *,
-    dtype: str | None = None,
+    dtype: str | torch.dtype | None = None,
     quantization: str | None = None,
     device: str | None = None,
     revision: str | None = None,
@@ -156,7 +164,7 @@ def load(
 ) -> Scope:
     """Load any Hugging Face decoder by hub id, folder, GGUF file, or the id of a bundled model.
 
-    ``dtype`` is float32, float16 or bfloat16; ``quantization`` none, nf4 or int8 (left out, nf4 where no
+    ``dtype`` is float32, float16 or bfloat16, or torch's own; ``quantization`` none, nf4 or int8 (left out, nf4 where no
     larger precision would fit); ``device`` cpu, mps, cuda, cuda:1, or auto for all cards together. ``modules`` names
     modules by hand where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``. ``progress`` is told bytes
     done, in all, and the phase, fetch or load. Errors as in :func:`neuronscope.models.loading.loader.load`.
@@ -166,7 +174,7 @@ def load(
     loaded = open_model(
         source,
         revision=revision,
-        dtype=dtype,
+        dtype=None if dtype is None else str(dtype).removeprefix("torch."),
         quantization=quantization,
         device=device,
         modules=modules,
