@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from neuronscope.core.address import Address, Unit
-from neuronscope.core.errors import BadAddress, PointUnavailable
+from neuronscope.core.errors import BadAddress, PointUnavailable, UnsupportedModel
 from neuronscope.core.points import POINTS
 from neuronscope.models.inspection.attention_points import Call
 from neuronscope.models.inspection.blocks import Setting, inspect_block
@@ -118,6 +118,7 @@ def inspect_model(model: PreTrainedModel, names: ModuleNames | None = None) -> A
     refused: dict[Address, str] = {}
     for layer, (_, found) in enumerate(results):
         _collect(layer, found, sites, refused)
+    _refuse_false_names(names, len(blocks), sites, refused)
     _ends(model, modules, final_norm, sites, refused)
     heads, kv_heads, head_dim = _head_sizes([c for c in earlier if c is not None], setting.config)
     widths = [count for block in blocks if (count := neuron_count(block))]
@@ -135,6 +136,19 @@ def inspect_model(model: PreTrainedModel, names: ModuleNames | None = None) -> A
         refused=refused,
         kinds=tuple(layer_kind(block) for block in blocks),
     )
+
+
+def _refuse_false_names(
+    names: ModuleNames, layers: int, sites: dict[Address, Site], refused: dict[Address, str]
+) -> None:
+    """Raises :class:`UnsupportedModel` where a module named by hand proved to be none of what it was named for."""
+    for key, points in names.points().items():
+        addresses = [Address(point, layer) for layer in range(layers) for point in points]
+        if not any(address in sites for address in addresses):
+            raise UnsupportedModel(
+                f"{getattr(names, key)!r}, named by hand for {key}, does not hold: {refused[addresses[0]]}.",
+                "Leave the name out, or name another module.",
+            )
 
 
 def _ends(
