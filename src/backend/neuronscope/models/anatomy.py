@@ -146,7 +146,7 @@ def _refuse_false_names(
         addresses = [Address(point, layer) for layer in range(layers) for point in points]
         if not any(address in sites for address in addresses):
             raise UnsupportedModel(
-                f"{getattr(names, key)!r}, named by hand for {key}, does not hold: {refused[addresses[0]]}.",
+                f"The name given for {key} does not hold: {refused[addresses[0]]}.",
                 "Leave the name out, or name another module.",
             )
 
