@@ -44,8 +44,9 @@ def test_prompts_come_from_a_file_too_and_layers_are_listed_worst_first(model: s
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"{model}: 19 tokens; loss ")
-    head = lines[1].split("\t")
-    medians = [float(line.split("\t")[head.index("median_correlation")]) for line in lines[2:4]]
+    assert lines[1].startswith("Layers, least alike first.")
+    head = lines[2].split("\t")
+    medians = [float(line.split("\t")[head.index("median_correlation")]) for line in lines[3:5]]
     assert medians == sorted(medians)
 
 

@@ -45,7 +45,7 @@ def command(ctx: click.Context) -> None:
 def list_models(model_dirs: tuple[Path, ...] = (), as_json: bool = False) -> None:
     """Bundled, local and cached models, and those of the hub that are worth starting with.
 
-    A star marks recommended ones. The last column is the best precision that fits into the memory that is free now.
+    A star marks recommended ones. "fits in" are the precisions for which there is memory now.
     """
     from neuronscope.models.loading.devices import default_device
 

@@ -58,6 +58,10 @@ def command(
         f"{s.model_id}: {s.tokens} tokens; loss {_nats(s.loss_a)} in {a}, {_nats(s.loss_b)} in {b}; "
         f"the same next token at {100 * s.same_next:.1f}% of positions."
     )
+    click.echo(
+        "Layers, least alike first. low_share: neurons whose correlation is below 0.9; top_shared: strongest tokens kept; "
+        "shift in standard deviations."
+    )
     columns = ("layer", "neurons", "median_correlation", "worst_correlation", "low_share", "relative_error",
                "median_shift", "top_shared", "not_finite")  # fmt: skip
     layers = sorted(s.layers, key=lambda row: (row.median_correlation is None, row.median_correlation or 0.0))

@@ -91,11 +91,11 @@ class Generated:
     """
 
     text: str
-    tokens: tuple[Token, ...]
-    logprobs: tuple[float, ...]
+    tokens: tuple[Token, ...] = field(repr=False)
+    logprobs: tuple[float, ...] = field(repr=False)
     reason: str
-    start: Start
-    receipts: tuple[Receipt, ...] = ()
+    start: Start = field(repr=False)
+    receipts: tuple[Receipt, ...] = field(default=(), repr=False)
     unfired: tuple[str, ...] = ()
     trace: Trace | None = None
     notes: tuple[str, ...] = field(default=())
