@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from neuronscope.core.errors import BadRequest, TooLarge
+from neuronscope.capture.prompt import read_prompt
+from neuronscope.core.errors import BadRequest, TooLarge, UnsupportedModel
+from neuronscope.core.generation import GenerateRequest
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.loader import wrap
 from support.families import tiny_model
@@ -34,6 +36,19 @@ def test_prompts_without_tokens_and_beyond_the_context_are_refused(loaded: Loade
     with pytest.raises(TooLarge, match="66 tokens; tiny reads at most 64"):
         loaded.encode("a" * 65)
     assert len(loaded.encode("a" * 63).ids) == 64
+
+
+def test_ids_beyond_the_embedding_are_refused_before_the_model_meets_them() -> None:
+    foreign = wrap(tiny_model("llama"), tiny_tokenizer(vocabulary=258), "tiny")
+    # Those of its tokens that the embedding has a row for still serve.
+    assert len(foreign.encode("a").ids) == 2
+    with pytest.raises(UnsupportedModel, match=r"gives token id \d+, but the embedding of tiny has 97 rows") as caught:
+        foreign.encode("aé")
+    assert "tokenizer that the model was trained with" in caught.value.hint
+    foreign.tokenizer.chat_template = "{{ messages[0].content }}"
+    request = GenerateRequest(messages=({"role": "user", "content": "aé"},))
+    with pytest.raises(UnsupportedModel, match="don't belong together"):
+        read_prompt(foreign, request)
 
 
 def test_weight_bytes_count_tied_weights_once(loaded: LoadedModel) -> None:

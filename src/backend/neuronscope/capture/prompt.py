@@ -53,6 +53,7 @@ def read_prompt(loaded: LoadedModel, request: GenerateRequest) -> Prompt:
             f"The conversation has {len(ids)} tokens; {loaded.model_id} reads at most {loaded.context_length}.",
             "Leave out earlier messages.",
         )
+    loaded.check_rows(ids)
     return Prompt(text, tuple(loaded.token(i) for i in ids))
 
 

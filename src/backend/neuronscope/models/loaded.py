@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from neuronscope.core.errors import BadRequest, TooLarge
+from neuronscope.core.errors import BadRequest, TooLarge, UnsupportedModel
 from neuronscope.core.events import Token
 from neuronscope.models.anatomy import Anatomy
 from neuronscope.models.inspection.structure import text_config
@@ -74,7 +75,8 @@ class LoadedModel:
     def encode(self, text: str) -> Encoded:
         """Tokens of a text by the tokenizer's own defaults.
 
-        Raises :class:`BadRequest` for a text without tokens, :class:`TooLarge` for one beyond the context.
+        Raises :class:`BadRequest` for a text without tokens, :class:`TooLarge` for one beyond the context, and as
+        :meth:`check_rows` does.
         """
         if not text:
             raise BadRequest("The prompt is empty.", "Type some text.")
@@ -87,8 +89,21 @@ class LoadedModel:
                 f"The prompt has {len(ids)} tokens; {self.model_id} reads at most {self.context_length}.",
                 "Shorten the prompt.",
             )
+        self.check_rows(ids)
         pairs = batch["offset_mapping"] if self.tokenizer.is_fast else [(0, 0)] * len(ids)
         return Encoded(ids, tuple(self.token(i) for i in ids), tuple((int(a), int(b)) for a, b in pairs))
+
+    def check_rows(self, ids: Iterable[int]) -> None:
+        """Raises :class:`UnsupportedModel` where the tokenizer gave an id that the embedding has no row for."""
+        rows = self.anatomy.vocabulary
+        beyond = next((i for i in ids if not 0 <= i < rows), None)
+        if beyond is not None:
+            raise UnsupportedModel(
+                f"The tokenizer gives token id {beyond}, but the embedding of {self.model_id} has {rows} rows: they don't "
+                "belong together.",
+                "Take the tokenizer that the model was trained with, or enlarge the embedding to the tokenizer's size "
+                "(resize_token_embeddings) before training.",
+            )
 
     def token(self, token_id: int) -> Token:
         return Token(token_id, self.token_text(token_id), token_id in self.special_ids)
