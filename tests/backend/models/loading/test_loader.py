@@ -67,13 +67,6 @@ def test_unknown_families_and_missing_tokenizers_are_named(folder: Path) -> None
         load(folder_source(folder), device="cpu")
 
 
-def test_a_folder_without_tokenizer_is_refused(folder: Path) -> None:
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (folder / name).unlink()
-    with pytest.raises(UnsupportedModel, match="tokenizer"):
-        load(folder_source(folder), device="cpu")
-
-
 def test_wrong_device_and_dtype(folder: Path) -> None:
     with pytest.raises(BadRequest, match="no device 'cuda:7'"):
         load(folder_source(folder), device="cuda:7")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from neuronscope.core.errors import BadRequest, CorruptModel, InsufficientMemory, UnsafeModel, UnsupportedModel
 from neuronscope.models.anatomy import inspect_model
@@ -23,6 +23,7 @@ from neuronscope.models.loading.identity import file_key, memory_key
 from neuronscope.models.loading.quantize import keep_as_stored, quantization_options
 from neuronscope.models.loading.reading import Progress, read_model
 from neuronscope.models.loading.sources import ModelSource
+from neuronscope.models.loading.tokenizers import read_tokenizer
 from neuronscope.models.quantized import is_quantized
 from neuronscope.models.turns import TURNS, never
 
@@ -63,7 +64,7 @@ def load(
     if not choice.fits:
         raise refusal(source.model_id, choice)
     model = _read(files, choice, tell, ask)
-    tokenizer = _tokenizer(files)
+    tokenizer = read_tokenizer(files)
     ask()
     with TURNS.running():
         anatomy = inspect_model(model, names)
@@ -171,17 +172,6 @@ def _own_memory(model: PreTrainedModel) -> None:
     for parameter in model.parameters():
         if parameter.device.type == "cpu" and not is_quantized(parameter):
             parameter.data = parameter.data.clone()
-
-
-def _tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": files.remote_code}
-    if files.gguf is not None:
-        options["gguf_file"] = files.gguf
-    try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(files.folder, **options)
-    except (ValueError, KeyError, OSError, ImportError, TypeError, RuntimeError, AttributeError) as error:
-        raise UnsupportedModel(f"'{files.folder.name}' has no usable tokenizer: {_first_line(error)}") from error
-    return tokenizer
 
 
 def _first_line(error: BaseException) -> str:
