@@ -41,32 +41,34 @@ export const useTrace = (traceId: string | null) =>
     ...FOREVER,
   });
 
-export const useHeatmap = (traceId: string, address: string, top: number, by: HeatmapBy) =>
+export const useHeatmap = (traceId: string, address: string | null, top: number, by: HeatmapBy) =>
   useQuery({
     queryKey: ["trace", traceId, "heatmap", address, top, by],
     queryFn: ({ signal }) =>
       unwrap(
         client.GET("/api/traces/{trace_id}/heatmap", {
-          params: { path: { trace_id: traceId }, query: { address, top, by } },
+          params: { path: { trace_id: traceId }, query: { address: address ?? "", top, by } },
           signal,
         }),
       ),
+    enabled: address !== null,
     // Moving the layer slider must not flash; another trace must not show the old one's values.
     placeholderData: (previous, query) =>
       query?.queryKey[1] === traceId ? keepPreviousData(previous) : undefined,
     ...FOREVER,
   });
 
-export const useLayers = (traceId: string, point: string, by: LayersBy) =>
+export const useLayers = (traceId: string, point: string | null, by: LayersBy) =>
   useQuery({
     queryKey: ["trace", traceId, "layers", point, by],
     queryFn: ({ signal }) =>
       unwrap(
         client.GET("/api/traces/{trace_id}/layers", {
-          params: { path: { trace_id: traceId }, query: { point, by } },
+          params: { path: { trace_id: traceId }, query: { point: point ?? "", by } },
           signal,
         }),
       ),
+    enabled: point !== null,
     placeholderData: (previous, query) =>
       query?.queryKey[1] === traceId ? keepPreviousData(previous) : undefined,
     ...FOREVER,

@@ -22,7 +22,13 @@ describe("without a trace", () => {
   it("says what to do, and does it", async () => {
     server.on("POST /api/captures", {
       status: 201,
-      body: { trace_id: TRACE_ID, model_id: "neuronscope/tiny", layers: [0, 1] },
+      body: {
+        trace_id: TRACE_ID,
+        model_id: "neuronscope/tiny",
+        layers: [0, 1],
+        points: ["mlp_act.0", "mlp_act.1"],
+        unavailable: {},
+      },
     });
     renderAt("/", <ExploreView />);
     expect(screen.getByText(/See neurons light up/)).toBeVisible();

@@ -10,6 +10,7 @@ import { Columns } from "./Columns";
 import { FirstSteps } from "./FirstSteps";
 import { HeatmapPanel } from "./HeatmapPanel";
 import { LayerStrip } from "./LayerStrip";
+import { ShownInstead } from "./Missing";
 import { NextTokens } from "./NextTokens";
 import { TABS, useOptions } from "./options";
 import { PromptPanel } from "./PromptPanel";
@@ -18,6 +19,7 @@ import { ScatterTab } from "./ScatterTab";
 import { StatsChart } from "./StatsChart";
 import { StatsPanel } from "./StatsPanel";
 import { StrongestUnits } from "./StrongestUnits";
+import { useShown } from "./shown";
 
 const TAB_LABELS = {
   heatmap: { label: "Heatmap", icon: IconGridDots },
@@ -33,8 +35,10 @@ export default function ExploreView() {
   // A trace that is gone leaves the page as if none had been named, but for a word about it.
   const traceId = trace.error ? null : options.traceId;
   const detail = trace.data ?? null;
+  const shown = useShown();
   const head = (
     <>
+      {traceId && detail && shown && <ShownInstead trace={detail} shown={shown} />}
       {traceId && tab !== "scatter" && <LayerStrip traceId={traceId} />}
       <Tabs.List aria-label="Pictures of the activations">
         {TABS.map((name) => {

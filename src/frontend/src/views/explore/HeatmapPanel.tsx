@@ -7,7 +7,7 @@ import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { Figure } from "@/components/plot/Figure";
 import { useThemeName } from "@/components/useThemeName";
-import { formatAddress } from "@/lib/address";
+import { formatAddress, parseAddress } from "@/lib/address";
 import { formatExact } from "@/lib/format";
 import { scaleValues } from "@/lib/heatmapScale";
 import { showToken } from "@/lib/tokens";
@@ -15,7 +15,9 @@ import { useNeuronHref } from "@/state/address";
 import classes from "./Explore.module.css";
 import { HeatmapTools } from "./HeatmapTools";
 import { heatmapData, heatmapHeight, heatmapLayout } from "./heatmapFigure";
-import { BY_LABELS, useOptions } from "./options";
+import { MissingLayer } from "./Missing";
+import { BY_LABELS, NEURONS, useOptions } from "./options";
+import { useShown } from "./shown";
 
 interface Cell {
   row: number;
@@ -24,20 +26,24 @@ interface Cell {
 
 /** Neurons × tokens of one layer. */
 export function HeatmapPanel({ traceId, trace }: { traceId: string; trace: TraceDetail | null }) {
-  const { point, layer, top, by } = useOptions();
+  const { point: asked, layer, top, by } = useOptions();
+  const shown = useShown();
+  const point = shown?.point ?? asked;
   const address = formatAddress(point, layer);
-  const answer = useHeatmap(traceId, address, top, by);
+  const missing = shown?.missing.has(layer) ?? false;
+  const answer = useHeatmap(traceId, shown && !missing ? address : null, top, by);
   const graph = useRef<HTMLElement | null>(null);
   return (
     <Panel
-      title={point === "mlp_act" ? "Neurons × tokens" : "Units × tokens"}
+      title={point === NEURONS ? "Neurons × tokens" : "Units × tokens"}
       about={`${address} · strongest by ${BY_LABELS[by]}`}
       flush
-      actions={<HeatmapTools heatmap={answer.data ?? null} trace={trace} graph={graph} />}
+      actions={<HeatmapTools heatmap={missing ? null : (answer.data ?? null)} trace={trace} graph={graph} />}
     >
-      {answer.isPending && <Skeleton height={420} mx="sm" w="auto" />}
-      {answer.error && <ErrorNote error={answer.error} onRetry={() => answer.refetch()} />}
-      {answer.data && (
+      {shown && missing && <MissingLayer shown={shown} layer={layer} />}
+      {answer.isPending && !missing && <Skeleton height={420} mx="sm" w="auto" />}
+      {answer.error && !missing && <ErrorNote error={answer.error} onRetry={() => answer.refetch()} />}
+      {answer.data && !missing && (
         <div style={{ position: "relative", opacity: answer.isPlaceholderData ? 0.6 : 1 }}>
           {answer.isPlaceholderData && (
             <Center pos="absolute" inset={0} style={{ zIndex: 2 }}>
@@ -74,10 +80,11 @@ function Picture({ heatmap, graph }: { heatmap: Heatmap; graph: React.RefObject<
     const index = heatmap.units[row];
     return index === undefined ? null : `${heatmap.address}:${index}`;
   };
+  // Only MLP neurons are indexed, so only they have a page of their own.
+  const hasPages = parseAddress(heatmap.address)?.point === NEURONS;
   const open = (row: number) => {
     const unit = unitOf(row);
-    // Only MLP neurons are indexed, so only they have a page of their own.
-    if (unit?.startsWith("mlp_act.")) navigate(href(unit));
+    if (unit && hasPages) navigate(href(unit));
   };
 
   const press = (event: KeyboardEvent) => {
@@ -115,7 +122,7 @@ function Picture({ heatmap, graph }: { heatmap: Heatmap; graph: React.RefObject<
             <strong data-testid="heatmap-value">{formatExact(value)}</strong>
           </>
         ) : (
-          "Point at a cell for its value, click it for its neuron. With the keyboard: Tab to the picture, arrow keys, Enter."
+          `Point at a cell for its value${hasPages ? ", click it for its neuron" : ""}. With the keyboard: Tab to the picture, arrow keys${hasPages ? ", Enter" : ""}.`
         )}
       </output>
       {/* biome-ignore lint/a11y/useSemanticElements: a picture with a cell cursor has no element of its own */}
@@ -126,7 +133,7 @@ function Picture({ heatmap, graph }: { heatmap: Heatmap; graph: React.RefObject<
         role="group"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move a cell cursor in it
         tabIndex={0}
-        aria-label={`Heatmap of ${heatmap.units.length} units of ${heatmap.address} by ${heatmap.tokens.length} tokens. Arrow keys move between cells, Enter opens the neuron.`}
+        aria-label={`Heatmap of ${heatmap.units.length} units of ${heatmap.address} by ${heatmap.tokens.length} tokens. Arrow keys move between cells${hasPages ? ", Enter opens the neuron" : ""}.`}
         onKeyDown={press}
         onBlur={() => setCursor(null)}
       >

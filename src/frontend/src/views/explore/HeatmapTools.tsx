@@ -4,7 +4,6 @@ import type { RefObject } from "react";
 import { exportHref } from "@/api/queries/traces";
 import type { Heatmap, TraceDetail } from "@/api/types";
 import { saveImage } from "@/components/plot/save";
-import { parseAddress } from "@/lib/address";
 import { toCsv } from "@/lib/csv";
 import { downloadText, fileName } from "@/lib/download";
 import { usePatch } from "@/state/address";
@@ -16,26 +15,12 @@ interface ToolsProps {
   graph: RefObject<HTMLElement | null>;
 }
 
-const POINT_LABELS: Record<string, string> = { mlp_act: "Neurons", resid_post: "Residual stream" };
-
 export function HeatmapTools({ heatmap, trace, graph }: ToolsProps) {
-  const { point, top, by, log, clip } = useOptions();
+  const { top, by, log, clip } = useOptions();
   const patch = usePatch();
-  const points = [...new Set((trace?.points ?? []).flatMap((address) => parseAddress(address)?.point ?? []))];
   const tops = TOPS.some((one) => one === top) ? TOPS : [...TOPS, top].sort((a, b) => a - b);
   return (
     <Group gap="xs" wrap="nowrap">
-      {points.length > 1 && (
-        <NativeSelect
-          size="xs"
-          aria-label="Point"
-          value={point}
-          data={points.map((name) => ({ value: name, label: POINT_LABELS[name] ?? name }))}
-          onChange={(event) =>
-            patch({ point: event.currentTarget.value === "mlp_act" ? null : event.currentTarget.value })
-          }
-        />
-      )}
       <NativeSelect
         size="xs"
         aria-label="How many"

@@ -11,14 +11,17 @@ import { showToken } from "@/lib/tokens";
 import { usePatch } from "@/state/address";
 import classes from "./Explore.module.css";
 import { BY_LABELS, STRIP_BY, useOptions } from "./options";
-import { paintStrip, stripRange } from "./strip";
+import { PointSelect } from "./PointSelect";
+import { useShown } from "./shown";
+import { allLayers, paintStrip, type StripRow, stripRange } from "./strip";
 
 /** All layers at a glance, and the way to choose one of them. */
 export function LayerStrip({ traceId }: { traceId: string }) {
-  const { point, strip, layer } = useOptions();
+  const { strip, layer } = useOptions();
+  const shown = useShown();
   const patch = usePatch();
-  const answer = useLayers(traceId, point, strip);
-  const rows = answer.data?.layers ?? [];
+  const answer = useLayers(traceId, shown?.point ?? null, strip);
+  const rows = useMemo(() => allLayers(answer.data?.layers ?? [], shown?.missing), [answer.data, shown]);
   const place = rows.findIndex((row) => row.layer === layer);
   return (
     <Panel
@@ -27,6 +30,7 @@ export function LayerStrip({ traceId }: { traceId: string }) {
       flush
       actions={
         <Group gap="md" wrap="nowrap">
+          {shown && <PointSelect shown={shown} />}
           <Group gap="xs" wrap="nowrap">
             <Text size="xs" c="dimmed" visibleFrom="sm">
               Layer
@@ -63,6 +67,7 @@ export function LayerStrip({ traceId }: { traceId: string }) {
       {answer.data && (
         <Cells
           layers={answer.data}
+          rows={rows}
           chosen={place}
           onChoose={(at) => patch({ layer: rows[at]?.layer ?? 0 })}
         />
@@ -73,10 +78,12 @@ export function LayerStrip({ traceId }: { traceId: string }) {
 
 function Cells({
   layers,
+  rows,
   chosen,
   onChoose,
 }: {
   layers: Layers;
+  rows: readonly StripRow[];
   chosen: number;
   onChoose: (row: number) => void;
 }) {
@@ -84,22 +91,23 @@ function Cells({
   const canvas = useRef<HTMLCanvasElement>(null);
   const [hovered, setHovered] = useState<{ row: number; token: number } | null>(null);
   const range = useMemo(() => stripRange(layers), [layers]);
-  const rowHeight = Math.max(9, Math.min(18, 220 / Math.max(1, layers.layers.length)));
-  const height = rowHeight * layers.layers.length;
+  const rowHeight = Math.max(9, Math.min(18, 220 / Math.max(1, rows.length)));
+  const height = rowHeight * rows.length;
 
   useEffect(() => {
-    if (canvas.current) paintStrip(canvas.current, layers, range, theme);
-  }, [layers, range, theme]);
+    if (canvas.current) paintStrip(canvas.current, rows, layers.tokens, range, theme);
+  }, [rows, layers, range, theme]);
 
   const cellAt = (event: MouseEvent<HTMLElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
     const at = (share: number, count: number) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
     return {
-      row: at((event.clientY - box.top) / box.height, layers.layers.length),
+      row: at((event.clientY - box.top) / box.height, rows.length),
       token: at((event.clientX - box.left) / box.width, layers.tokens.length),
     };
   };
-  const value = hovered && layers.layers[hovered.row]?.per_token[hovered.token];
+  const over = hovered ? rows[hovered.row] : undefined;
+  const value = hovered ? over?.row?.per_token[hovered.token] : undefined;
   const ramp = Array.from({ length: 9 }, (_, step) =>
     cssColour(sampleScale(1 - step / 8, range.signed, theme)),
   );
@@ -108,16 +116,21 @@ function Cells({
     <>
       <div className={classes.strip} style={{ height }}>
         <div className={classes.gutter} role="radiogroup" aria-label="Layer">
-          {layers.layers.map((row, at) => (
-            <label key={row.layer} className={classes.layer}>
+          {rows.map(({ layer, row, reason }, at) => (
+            <label
+              key={layer}
+              className={classes.layer}
+              data-missing={row === null || undefined}
+              title={reason}
+            >
               <input
                 type="radio"
                 name="layer"
                 checked={at === chosen}
                 onChange={() => onChoose(at)}
-                aria-label={`Layer ${row.layer}`}
+                aria-label={row ? `Layer ${layer}` : `Layer ${layer}, missing: ${reason}`}
               />
-              <span>{rowHeight >= 12 || at === chosen || at % 4 === 0 ? `L${row.layer}` : "·"}</span>
+              <span>{rowHeight >= 12 || at === chosen || at % 4 === 0 ? `L${layer}` : "·"}</span>
             </label>
           ))}
         </div>
@@ -134,6 +147,16 @@ function Cells({
             role="img"
             aria-label={`${BY_LABELS[layers.by as "max"] ?? layers.by} of ${layers.point} by layer and token`}
           />
+          {rows.map(({ layer, row, reason }, at) =>
+            row ? null : (
+              <div
+                key={layer}
+                className={classes.missing}
+                style={{ top: at * rowHeight, height: rowHeight }}
+                title={reason}
+              />
+            ),
+          )}
           {chosen >= 0 && (
             <div className={classes.chosen} style={{ top: chosen * rowHeight - 2, height: rowHeight + 4 }} />
           )}
@@ -147,10 +170,14 @@ function Cells({
         </div>
       </div>
       <output className={classes.readout} style={{ marginTop: 6 }}>
-        {hovered && value !== undefined && value !== null ? (
+        {hovered && over && !over.row ? (
           <>
-            layer {layers.layers[hovered.row]?.layer} · token {hovered.token} “
-            {showToken(layers.tokens[hovered.token]?.text ?? "")}” · <strong>{formatValue(value)}</strong>
+            layer {over.layer} · missing: {over.reason}
+          </>
+        ) : hovered && over && value !== undefined ? (
+          <>
+            layer {over.layer} · token {hovered.token} “{showToken(layers.tokens[hovered.token]?.text ?? "")}”
+            · <strong>{formatValue(value)}</strong>
           </>
         ) : (
           "Point at a cell for its value"

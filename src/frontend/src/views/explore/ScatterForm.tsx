@@ -3,6 +3,7 @@ import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { ParameterForm } from "@/components/ParameterForm";
 import { usePatch } from "@/state/address";
+import { PointSelect } from "./PointSelect";
 import { PARAMETER_PREFIX } from "./scatterOptions";
 import type { useScatterForm } from "./useScatterForm";
 
@@ -78,6 +79,7 @@ export function ScatterForm({ form }: { form: ReturnType<typeof useScatterForm> 
               }
             />
           </Group>
+          {form.shown && <PointSelect shown={form.shown} label />}
           <ParameterForm
             parameters={parameters}
             values={values}

@@ -4,19 +4,21 @@ import { LineChart } from "@/components/LineChart";
 import { Panel } from "@/components/Panel";
 import { usePatch } from "@/state/address";
 import { useOptions } from "./options";
+import { useShown } from "./shown";
 import { ABOUT, show, useColumn } from "./stats";
 
 /** One statistic over the layers. */
 export function StatsChart({ traceId }: { traceId: string }) {
-  const { point, strip, layer } = useOptions();
+  const { strip, layer } = useOptions();
+  const shown = useShown();
   const column = useColumn();
   const patch = usePatch();
-  const { data } = useLayers(traceId, point, strip);
+  const { data } = useLayers(traceId, shown?.point ?? null, strip);
   return (
     <Panel title={`${column} by layer`} about={ABOUT[column]}>
       {data ? (
         <LineChart
-          label={`${column} of ${point} by layer`}
+          label={`${column} of ${data.point} by layer`}
           points={data.layers.map((row) => ({ x: row.layer, y: row.stats[column] }))}
           chosen={layer}
           format={(value) => show(column, value)}

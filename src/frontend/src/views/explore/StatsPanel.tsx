@@ -7,16 +7,21 @@ import { Panel } from "@/components/Panel";
 import { toCsv } from "@/lib/csv";
 import { downloadText, fileName } from "@/lib/download";
 import { usePatch } from "@/state/address";
+import { sentence } from "./Missing";
 import { useOptions } from "./options";
 import tableClasses from "./Stats.module.css";
+import { useShown } from "./shown";
 import { ABOUT, COLUMNS, type Column, show, useColumn } from "./stats";
+import { allLayers } from "./strip";
 
 /** Statistics of every layer, as a table and as a line over the layers. */
 export function StatsPanel({ traceId }: { traceId: string }) {
-  const { point, strip, layer } = useOptions();
+  const { point: asked, strip, layer } = useOptions();
+  const shown = useShown();
+  const point = shown?.point ?? asked;
   const patch = usePatch();
   const column = useColumn();
-  const answer = useLayers(traceId, point, strip);
+  const answer = useLayers(traceId, shown?.point ?? null, strip);
   const rows = answer.data?.layers ?? [];
   const saveCsv = () =>
     downloadText(
@@ -68,13 +73,15 @@ export function StatsPanel({ traceId }: { traceId: string }) {
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              {rows.map((row) => (
+              {allLayers(rows, shown?.missing).map(({ layer: at, row, reason }) => (
                 <StatsRow
-                  key={row.layer}
+                  key={at}
+                  at={at}
                   row={row}
+                  reason={reason}
                   column={column}
-                  chosen={row.layer === layer}
-                  onChoose={() => patch({ layer: row.layer })}
+                  chosen={at === layer}
+                  onChoose={() => patch({ layer: at })}
                 />
               ))}
             </Table.Tbody>
@@ -86,25 +93,33 @@ export function StatsPanel({ traceId }: { traceId: string }) {
 }
 
 interface StatsRowProps {
-  row: LayerRow;
+  at: number;
+  row: LayerRow | null;
+  reason: string;
   column: Column;
   chosen: boolean;
   onChoose: () => void;
 }
 
-function StatsRow({ row, column, chosen, onChoose }: StatsRowProps) {
+function StatsRow({ at, row, reason, column, chosen, onChoose }: StatsRowProps) {
   return (
     <Table.Tr data-chosen={chosen || undefined}>
       <Table.Th scope="row">
         <button type="button" className={tableClasses.pick} aria-pressed={chosen} onClick={onChoose}>
-          {row.layer}
+          {at}
         </button>
       </Table.Th>
-      {COLUMNS.map((name) => (
-        <Table.Td key={name} ta="right" data-column={name === column || undefined}>
-          {show(name, row.stats[name])}
+      {!row && (
+        <Table.Td colSpan={COLUMNS.length} c="dimmed">
+          {sentence(reason)}
         </Table.Td>
-      ))}
+      )}
+      {row &&
+        COLUMNS.map((name) => (
+          <Table.Td key={name} ta="right" data-column={name === column || undefined}>
+            {show(name, row.stats[name])}
+          </Table.Td>
+        ))}
     </Table.Tr>
   );
 }

@@ -1,4 +1,4 @@
-import { Anchor, ScrollArea, Skeleton } from "@mantine/core";
+import { Anchor, ScrollArea, Skeleton, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { useHeatmap } from "@/api/queries/traces";
 import { Panel } from "@/components/Panel";
@@ -7,20 +7,24 @@ import { formatAddress } from "@/lib/address";
 import { formatValue } from "@/lib/format";
 import { useNeuronHref } from "@/state/address";
 import classes from "./Explore.module.css";
-import { BY_LABELS, useOptions } from "./options";
+import { BY_LABELS, NEURONS, useOptions } from "./options";
 import { peakOf } from "./peak";
+import { useShown } from "./shown";
 
 /** The heatmap's rows as a list: the same way to a neuron for the keyboard and for screen readers. */
 export function StrongestUnits({ traceId }: { traceId: string }) {
-  const { point, layer, top, by } = useOptions();
-  const address = formatAddress(point, layer);
-  const { data } = useHeatmap(traceId, address, top, by);
+  const { point: asked, layer, top, by } = useOptions();
+  const shown = useShown();
+  const point = shown?.point ?? asked;
+  const missing = shown?.missing.has(layer) ?? false;
+  const answer = useHeatmap(traceId, shown && !missing ? formatAddress(point, layer) : null, top, by);
+  const data = missing ? undefined : answer.data;
   const href = useNeuronHref();
   const rows = data?.units.map((unit, at) => ({ unit, ...peakOf(data.values[at] ?? [], data.tokens) })) ?? [];
   const reach = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-12);
   return (
     <Panel
-      title={point === "mlp_act" ? "Strongest neurons" : "Strongest units"}
+      title={point === NEURONS ? "Strongest neurons" : "Strongest units"}
       about={`layer ${layer} · by ${BY_LABELS[by]}`}
     >
       {data ? (
@@ -37,7 +41,7 @@ export function StrongestUnits({ traceId }: { traceId: string }) {
                 className={classes.row}
                 style={{ gridTemplateColumns: "3.5rem minmax(0, 5.5rem) minmax(0, 1fr) 3.5rem" }}
               >
-                {point === "mlp_act" ? (
+                {point === NEURONS ? (
                   <Anchor component={Link} to={href(`${data.address}:${unit}`)} size="sm" ff="monospace">
                     #{unit}
                   </Anchor>
@@ -55,6 +59,10 @@ export function StrongestUnits({ traceId }: { traceId: string }) {
             ))}
           </ol>
         </ScrollArea.Autosize>
+      ) : missing || answer.error ? (
+        <Text size="sm" c="dimmed">
+          {missing ? "This layer has none that can be read." : "There is nothing to rank."}
+        </Text>
       ) : (
         <Skeleton height={160} />
       )}

@@ -2,9 +2,11 @@ import { ActionIcon, Anchor, CopyButton, Group, ScrollArea, Text, Tooltip } from
 import { IconCheck, IconCopy, IconX } from "@tabler/icons-react";
 import { Link } from "react-router";
 import { Panel } from "@/components/Panel";
+import { parseUnit } from "@/lib/address";
 import { useNeuronHref } from "@/state/address";
 import { useSession } from "@/state/session";
 import { SELECTION_ID } from "./ChosenUnits";
+import { NEURONS } from "./options";
 
 const SHOWN = 200;
 
@@ -51,11 +53,18 @@ export function UnitSelection() {
         viewportProps={{ id: SELECTION_ID, tabIndex: 0, "aria-label": "Selected units" }}
       >
         <Group gap="xs" data-testid="selection">
-          {units.slice(0, SHOWN).map((unit) => (
-            <Anchor key={unit} component={Link} to={href(unit)} size="xs" ff="monospace">
-              {unit}
-            </Anchor>
-          ))}
+          {units.slice(0, SHOWN).map((unit) =>
+            // Only MLP neurons have a page of their own.
+            parseUnit(unit)?.point === NEURONS ? (
+              <Anchor key={unit} component={Link} to={href(unit)} size="xs" ff="monospace">
+                {unit}
+              </Anchor>
+            ) : (
+              <Text key={unit} span size="xs" ff="monospace">
+                {unit}
+              </Text>
+            ),
+          )}
         </Group>
         {units.length > SHOWN && (
           <Text size="xs" c="dimmed" mt="xs">

@@ -5,6 +5,8 @@ import type { HeatmapBy, LayersBy } from "@/api/queries/traces";
 import { readChoice, readFlag, readInt } from "@/lib/url";
 import { useParams } from "@/state/address";
 
+/** The point that is shown unless one asks otherwise. */
+export const NEURONS = "mlp_act";
 export const TABS = ["heatmap", "scatter", "layers"] as const;
 export const HEATMAP_BY: readonly HeatmapBy[] = ["max", "variance", "mean_abs"];
 export const STRIP_BY: readonly LayersBy[] = ["mean_abs", "max", "l2"];
@@ -33,11 +35,11 @@ export interface ExploreOptions {
 }
 
 export function readOptions(params: URLSearchParams): ExploreOptions {
-  const point = params.get("point") ?? "mlp_act";
+  const point = params.get("point") ?? NEURONS;
   return {
     traceId: params.get("trace"),
     tab: readChoice(params, "tab", TABS, "heatmap"),
-    point: /^[a-z][a-z0-9_]{0,30}$/.test(point) ? point : "mlp_act",
+    point: /^[a-z][a-z0-9_]{0,30}$/.test(point) ? point : NEURONS,
     layer: readInt(params, "layer", 0),
     top: readInt(params, "top", 50, 1, 2000),
     by: readChoice(params, "by", HEATMAP_BY, "max"),

@@ -1,4 +1,4 @@
-import type { Layers } from "@/api/types";
+import type { LayerRow, Layers } from "@/api/types";
 import { sampleScale, type Theme } from "@/lib/colour";
 
 export interface Range {
@@ -22,20 +22,40 @@ export function stripRange({ layers, tokens }: Layers): Range {
   return low < 0 ? { min: -reach, max: reach, signed: true } : { min: 0, max: reach, signed: false };
 }
 
-/** One pixel a cell; the style sheet stretches the canvas. */
+export interface StripRow {
+  layer: number;
+  /** Null where the layer has no such point; then `reason` says why. */
+  row: LayerRow | null;
+  reason: string;
+}
+
+/** The rows that are there and the layers that have none, in the model's order. */
+export function allLayers(
+  rows: readonly LayerRow[],
+  missing: ReadonlyMap<number, string> | undefined,
+): StripRow[] {
+  const there = rows.map((row): StripRow => ({ layer: row.layer, row, reason: "" }));
+  const gone = [...(missing ?? [])]
+    .filter(([layer]) => !rows.some((row) => row.layer === layer))
+    .map(([layer, reason]): StripRow => ({ layer, row: null, reason }));
+  return [...there, ...gone].sort((a, b) => a.layer - b.layer);
+}
+
+/** One pixel a cell; the style sheet stretches the canvas. A layer that is missing stays empty. */
 export function paintStrip(
   canvas: HTMLCanvasElement,
-  { layers, tokens }: Layers,
+  rows: readonly StripRow[],
+  tokens: Layers["tokens"],
   range: Range,
   theme: Theme,
 ): void {
   const context = canvas.getContext("2d");
-  if (!context || layers.length === 0 || tokens.length === 0) return;
+  if (!context || rows.length === 0 || tokens.length === 0) return;
   canvas.width = tokens.length;
-  canvas.height = layers.length;
-  const image = context.createImageData(tokens.length, layers.length);
-  layers.forEach((row, y) => {
-    row.per_token.forEach((value, x) => {
+  canvas.height = rows.length;
+  const image = context.createImageData(tokens.length, rows.length);
+  rows.forEach(({ row }, y) => {
+    row?.per_token.forEach((value, x) => {
       const colour = sampleScale((value - range.min) / (range.max - range.min), range.signed, theme);
       image.data.set([...colour, 255], (y * tokens.length + x) * 4);
     });

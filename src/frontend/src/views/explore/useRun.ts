@@ -2,6 +2,8 @@ import { useCallback, useEffect, useRef } from "react";
 import { BUNDLED_MODEL } from "@/api/queries/models";
 import { useCapture } from "@/api/queries/traces";
 import { useModelId, usePatch } from "@/state/address";
+import { readOptions } from "./options";
+import { shownOf } from "./shown";
 
 /** Runs a prompt on the model of the address and puts the new trace there. */
 export function useRun() {
@@ -33,11 +35,13 @@ export function useRun() {
       mutate(
         { modelId, prompt, signal: control.signal },
         {
-          onSuccess: ({ trace_id, layers }) => {
+          onSuccess: ({ trace_id, layers, points, unavailable }) => {
             const here = new URLSearchParams(window.location.search);
             if ((here.get("model") ?? BUNDLED_MODEL) !== modelId) return;
-            const asked = Number(here.get("layer") ?? 0);
-            const layer = layers.includes(asked) ? asked : (layers[0] ?? 0);
+            const named = here.get("layer");
+            const asked = named === null ? -1 : Number(named);
+            const held = shownOf({ points, unavailable }, readOptions(here).point).layers;
+            const layer = layers.includes(asked) ? asked : (held[0] ?? layers[0] ?? 0);
             patch({ trace: trace_id, model: modelId, layer, layoutJob: null, clusterJob: null }, how);
           },
         },

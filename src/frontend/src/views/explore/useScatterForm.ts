@@ -4,8 +4,9 @@ import type { AnalysisEntry, AnalysisRequest, TraceDetail } from "@/api/types";
 import { mergeParameters, pickDeclared, problemWith, valuesFrom } from "@/lib/parameters";
 import { isClustering, isLayout } from "@/lib/scatter";
 import { useModelId, usePatch } from "@/state/address";
-import { useOptions } from "./options";
+import { NEURONS } from "./options";
 import { useScatterOptions } from "./scatterOptions";
+import { useShown } from "./shown";
 
 const byName = (entries: readonly AnalysisEntry[], name: string | null) =>
   entries.find((one) => one.name === name);
@@ -13,7 +14,7 @@ const byName = (entries: readonly AnalysisEntry[], name: string | null) =>
 /** Everything the scatter's form shows, and what its button does. */
 export function useScatterForm(trace: TraceDetail | null) {
   const modelId = useModelId();
-  const { point } = useOptions();
+  const shown = useShown();
   const options = useScatterOptions();
   const patch = usePatch();
   const registry = useAnalyses();
@@ -38,7 +39,7 @@ export function useScatterForm(trace: TraceDetail | null) {
   const source = sources.find((one) => one.value === options.source)?.value ?? sources[0]?.value ?? null;
   const layers =
     source === "trace"
-      ? (trace?.layers ?? [])
+      ? (shown?.layers ?? [])
       : (usable.find((one) => one.index_id === source)?.layers ?? []);
   const onlyLayer = layers.find((one) => one === options.onlyLayer) ?? null;
   const valid =
@@ -50,7 +51,7 @@ export function useScatterForm(trace: TraceDetail | null) {
     if (!layout || source === null) return;
     const request = (entry: AnalysisEntry): AnalysisRequest => ({
       ...(source === "trace" ? { trace_id: trace?.trace_id ?? null } : { index_id: source }),
-      point: source === "trace" ? point : "mlp_act",
+      point: source === "trace" ? (shown?.point ?? NEURONS) : NEURONS,
       layers: onlyLayer === null ? null : [onlyLayer],
       parameters: pickDeclared(entry.parameters, values),
     });
@@ -73,6 +74,8 @@ export function useScatterForm(trace: TraceDetail | null) {
     source,
     layers,
     onlyLayer,
+    /** What of the prompt is placed; null where the source is a corpus, which holds neurons alone. */
+    shown: source === "trace" ? shown : null,
     valid,
     // The rejection is kept by the mutation and shown from there.
     run: () => void run().catch(() => undefined),
