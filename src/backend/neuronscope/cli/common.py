@@ -15,7 +15,7 @@ from neuronscope.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from neuronscope.corpus.index import Index
-    from neuronscope.models.loading.sources import ModelSource, Sources
+    from neuronscope.models.loading.sources import Sources
     from neuronscope.runtime.engine import Engine
     from neuronscope.runtime.scope import Scope
     from neuronscope.runtime.workspace import Workspace
@@ -72,14 +72,9 @@ def engine() -> Engine:
 
 def sources(model_dirs: tuple[Path, ...] = (), trusted: Mapping[str, str] | None = None) -> Sources:
     """The models of this machine, those of a path among them."""
-    from neuronscope.models.loading.sources import Sources, folder_source, is_model_path
+    from neuronscope.models.loading.sources import SourcesAndPaths
 
-    class WithPaths(Sources):
-        def find(self, model_id: str) -> ModelSource:
-            path = Path(model_id).expanduser()
-            return folder_source(path) if is_model_path(path) else super().find(model_id)
-
-    return WithPaths(model_dirs, trusted)
+    return SourcesAndPaths(model_dirs, trusted)
 
 
 def load(

@@ -12,7 +12,7 @@ from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import is_id
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.models.loading.sources import BUNDLED_ID, Sources, folder_source, is_model_path
+from neuronscope.models.loading.sources import BUNDLED_ID, SourcesAndPaths
 from neuronscope.models.parity import Parity
 from neuronscope.runtime.opening import open_model, wrap_model
 from neuronscope.runtime.workspace import Workspace
@@ -169,10 +169,8 @@ def load(
     modules by hand where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``. ``progress`` is told bytes
     done, in all, and the phase, fetch or load. Errors as in :func:`neuronscope.models.loading.loader.load`.
     """
-    path = Path(ref).expanduser()
-    source = folder_source(path) if is_model_path(path) else Sources().find(str(ref))
     loaded = open_model(
-        source,
+        SourcesAndPaths().find(str(ref)),
         revision=revision,
         dtype=None if dtype is None else str(dtype).removeprefix("torch."),
         quantization=quantization,

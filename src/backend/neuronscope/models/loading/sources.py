@@ -112,6 +112,40 @@ def folder_source(path: Path) -> ModelSource:
     return _from_path(str(path), "local", path)
 
 
+class SourcesAndPaths(Sources):
+    """The models of this machine for a person at its command line or in Python, who may name any folder as well."""
+
+    def find(self, model_id: str) -> ModelSource:
+        """The model of a folder, a GGUF file or an id. Raises :class:`NotFound` with what to write instead."""
+        path = Path(model_id).expanduser()
+        if is_model_path(path):
+            return folder_source(path)
+        if path.is_file():
+            raise NotFound(
+                f"'{model_id[:200]}' is neither a folder nor a GGUF file.",
+                "Give the folder that holds config.json and *.safetensors, or a file that ends in .gguf.",
+            )
+        if _means_a_path(model_id):
+            raise NotFound(
+                f"There is no folder or file '{model_id[:200]}'.",
+                "Give a model's folder, a GGUF file, or an id that `neuronscope models` lists.",
+            )
+        try:
+            return super().find(model_id)
+        except NotFound as error:
+            if not model_id.startswith("local/"):
+                raise NotFound(error.message, "`neuronscope models` lists those there are.") from None
+            raise NotFound(
+                error.message,
+                "Give the path of its folder: names with local/ exist only in a server started with --model-dir.",
+            ) from None
+
+
+def _means_a_path(ref: str) -> bool:
+    parts = ref.replace("\\", "/").split("/")
+    return parts[0] in ("", ".", "..", "~") or len(parts) > 2 or ref.endswith((SUFFIX, "/")) or "\\" in ref
+
+
 def is_model_path(path: Path) -> bool:
     """Whether a person who writes this means a folder or a GGUF file, not an id."""
     return path.is_dir() or (path.suffix == SUFFIX and path.is_file())
