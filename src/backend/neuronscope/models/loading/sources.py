@@ -10,6 +10,7 @@ from pathlib import Path
 
 from neuronscope.core.errors import IncompleteModel, NeuronScopeError, NotFound
 from neuronscope.models import bundled
+from neuronscope.models.loading.architectures import never_loads
 from neuronscope.models.loading.catalogue import Row, catalogue
 from neuronscope.models.loading.files import ModelFiles, check_path
 from neuronscope.models.loading.gguf_files import SUFFIX
@@ -175,6 +176,7 @@ def _from_path(model_id: str, source: str, path: Path, *, trusted: bool = False)
             revision=revision,
             trusted=trusted,
         )
+    against = "" if form == "gguf" else never_loads(found.config)
     return ModelSource(
         model_id,
         source,
@@ -182,6 +184,8 @@ def _from_path(model_id: str, source: str, path: Path, *, trusted: bool = False)
         found.sizes.parameters,
         path,
         found.stored_bytes,
+        note=against,
+        loadable=not against,
         sizes=found.sizes,
         format=form,
         revision=revision,
