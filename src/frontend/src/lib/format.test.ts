@@ -36,6 +36,10 @@ it.each([
   [Number.NaN, "NaN"],
 ])("value %s → %s", (value, text) => expect(formatValue(value)).toBe(text));
 
+it("says in words what the server had no number for", () => {
+  for (const show of [formatValue, formatExact, formatPercent]) expect(show(null)).toBe("not finite");
+});
+
 it.each([
   [0, "0"],
   [1.6495, "1.6"],

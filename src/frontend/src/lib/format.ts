@@ -21,8 +21,12 @@ export function formatCount(count: number | null | undefined): string {
   return count.toLocaleString("en-US");
 }
 
+/** What stands for a value that JSON can't carry: the server sends null for NaN and for infinities. */
+const NOT_FINITE = "not finite";
+
 /** Four significant digits with a true minus sign: what a table needs, not all that a float holds. */
-export function formatValue(value: number): string {
+export function formatValue(value: number | null): string {
+  if (value === null) return NOT_FINITE;
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size === 0) return "0";
@@ -40,9 +44,11 @@ export function formatMark(value: number): string {
 
 /** Nine significant digits name a float32 uniquely; the double that carries it has more, all noise. */
 export const roundExact = (value: number) => Number(value.toPrecision(9));
-export const formatExact = (value: number) => String(roundExact(value));
+export const formatExact = (value: number | null) =>
+  value === null ? NOT_FINITE : String(roundExact(value));
 
-export function formatPercent(share: number): string {
+export function formatPercent(share: number | null): string {
+  if (share === null) return NOT_FINITE;
   const percent = share * 100;
   if (percent > 0 && percent < 0.1) return "< 0.1 %";
   return `${percent >= 99.95 || percent === 0 ? Math.round(percent) : percent.toFixed(1)} %`;

@@ -7,7 +7,8 @@ export interface ScaleOptions {
 }
 
 export interface Scaled {
-  z: number[][];
+  /** Null where a value is not finite: a gap in the picture. */
+  z: (number | null)[][];
   min: number;
   max: number;
   signed: boolean;
@@ -53,7 +54,7 @@ export function scaleValues(
   const draw = (value: number) => (options.log ? symlog(value, knee) : value);
   const top = draw(reach);
   return {
-    z: values.map((row) => row.map(draw)),
+    z: values.map((row) => row.map((value) => (Number.isFinite(value) ? draw(value) : null))),
     min: signed ? -top : 0,
     max: top,
     signed,

@@ -21,6 +21,7 @@ describe("CSV", () => {
   });
   it("leaves numbers alone, but for the noise past a float's own digits", () => {
     expect(csvCell(-3)).toBe("-3");
+    expect(csvCell(null)).toBe("NaN");
     expect(csvCell(0.6766752004623413)).toBe("0.6766752");
   });
 });

@@ -91,6 +91,16 @@ describe("with a trace", () => {
     await expectAccessible(document.body);
   });
 
+  it("draws no bars where the logits are not finite", async () => {
+    const logprob = null as unknown as number;
+    server.on(`GET /api/traces/${TRACE_ID}`, { body: trace({ top: [{ id: 5, text: " 4", logprob }] }) });
+    renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+    const list = await screen.findByTestId("next-tokens");
+    expect(list).toHaveTextContent(/not finite.*logits are not finite here/);
+    expect(list).not.toHaveTextContent("%");
+    expect(list.querySelector("[style*=width]")).toBeNull();
+  });
+
   it("counts the tokens of its text, but not of another", async () => {
     renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
     expect(await screen.findByText(/3 tokens/)).toBeInTheDocument();

@@ -116,7 +116,7 @@ function Picture({ heatmap, graph }: { heatmap: Heatmap; graph: React.RefObject<
   return (
     <>
       <output className={classes.readout} data-testid="heatmap-readout" aria-live="polite">
-        {cell && value !== null && value !== undefined ? (
+        {cell && value !== undefined ? (
           <>
             {unitOf(cell.row)} · token {cell.token} “{showToken(heatmap.tokens[cell.token]?.text ?? "")}” ·{" "}
             <strong data-testid="heatmap-value">{formatExact(value)}</strong>

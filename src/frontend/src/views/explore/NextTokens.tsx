@@ -14,23 +14,29 @@ export function NextTokens({ trace }: { trace: TraceDetail | null }) {
       {trace ? (
         <ol className={classes.rows} data-testid="next-tokens">
           {trace.top.slice(0, SHOWN).map((token) => {
-            const share = Math.exp(token.logprob);
+            // Null where the logits overflowed: then no token is likelier than another, and a bar would lie.
+            const share = Number.isFinite(token.logprob) ? Math.exp(token.logprob) : null;
             return (
               <li
                 key={token.id}
                 className={classes.row}
-                style={{ gridTemplateColumns: "6rem minmax(0, 1fr) 3.5rem" }}
+                style={{ gridTemplateColumns: "6rem minmax(0, 1fr) 4.5rem" }}
               >
                 <span>
                   <TokenChip text={token.text} />
                 </span>
                 <div aria-hidden>
-                  <div className={classes.bar} style={{ width: `${share * 100}%` }} />
+                  {share !== null && <div className={classes.bar} style={{ width: `${share * 100}%` }} />}
                 </div>
                 <span className={classes.number}>{formatPercent(share)}</span>
               </li>
             );
           })}
+          {trace.top.some(({ logprob }) => !Number.isFinite(logprob)) && (
+            <Text size="sm" c="dimmed">
+              The model's logits are not finite here, so nothing can be predicted from them.
+            </Text>
+          )}
           {trace.top.length === 0 && (
             <Text size="sm" c="dimmed">
               This trace keeps no predictions.

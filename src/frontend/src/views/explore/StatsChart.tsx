@@ -19,7 +19,9 @@ export function StatsChart({ traceId }: { traceId: string }) {
       {data ? (
         <LineChart
           label={`${column} of ${data.point} by layer`}
-          points={data.layers.map((row) => ({ x: row.layer, y: row.stats[column] }))}
+          points={data.layers.flatMap((row) =>
+            Number.isFinite(row.stats[column]) ? [{ x: row.layer, y: row.stats[column] }] : [],
+          )}
           chosen={layer}
           format={(value) => show(column, value)}
           onChoose={(next) => patch({ layer: next })}

@@ -21,7 +21,7 @@ export function StrongestUnits({ traceId }: { traceId: string }) {
   const data = missing ? undefined : answer.data;
   const href = useNeuronHref();
   const rows = data?.units.map((unit, at) => ({ unit, ...peakOf(data.values[at] ?? [], data.tokens) })) ?? [];
-  const reach = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-12);
+  const reach = Math.max(...rows.map(({ value }) => (Number.isFinite(value) ? Math.abs(value) : 0)), 1e-12);
   return (
     <Panel
       title={point === NEURONS ? "Strongest neurons" : "Strongest units"}
@@ -52,7 +52,9 @@ export function StrongestUnits({ traceId }: { traceId: string }) {
                   <TokenChip text={token} />
                 </span>
                 <div aria-hidden>
-                  <div className={classes.bar} style={{ width: `${(Math.abs(value) / reach) * 100}%` }} />
+                  {Number.isFinite(value) && (
+                    <div className={classes.bar} style={{ width: `${(Math.abs(value) / reach) * 100}%` }} />
+                  )}
                 </div>
                 <span className={classes.number}>{formatValue(value)}</span>
               </li>

@@ -63,6 +63,23 @@ describe("the strip's range", () => {
   });
 });
 
+describe("what is not finite", () => {
+  // As the server sends it: JSON has no NaN.
+  const gone = null as unknown as number;
+  it("is a gap in the heatmap, and is named there", () => {
+    const holed = { ...heatmap, values: [[90, gone, -2]] };
+    for (const log of [false, true]) {
+      const scaled = scaleValues(holed.values, [true, false, false], { log, clip: 100 });
+      expect(scaled.z[0]?.[1]).toBeNull();
+      expect(JSON.stringify(heatmapData(holed, scaled, log, "dark"))).toContain("not finite");
+    }
+  });
+  it("is no peak", () => {
+    expect(peakOf([9, gone, -2], heatmap.tokens)).toEqual({ token: " +", value: -2 });
+    expect(peakOf([gone, gone, gone], heatmap.tokens).value).toBeNaN();
+  });
+});
+
 it("finds a unit's peak outside special tokens, also where all is negative", () => {
   expect(peakOf(heatmap.values[0] ?? [], heatmap.tokens)).toEqual({ token: "23", value: 1.25 });
   expect(peakOf([9, -3, -2], heatmap.tokens)).toEqual({ token: " +", value: -2 });

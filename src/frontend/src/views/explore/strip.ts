@@ -14,7 +14,7 @@ export function stripRange({ layers, tokens }: Layers): Range {
   const ordinary = tokens.some((token) => !token.special);
   for (const row of layers)
     row.per_token.forEach((value, at) => {
-      if (ordinary && tokens[at]?.special) return;
+      if ((ordinary && tokens[at]?.special) || !Number.isFinite(value)) return;
       low = Math.min(low, value);
       high = Math.max(high, value);
     });
@@ -56,6 +56,7 @@ export function paintStrip(
   const image = context.createImageData(tokens.length, rows.length);
   rows.forEach(({ row }, y) => {
     row?.per_token.forEach((value, x) => {
+      if (!Number.isFinite(value)) return;
       const colour = sampleScale((value - range.min) / (range.max - range.min), range.signed, theme);
       image.data.set([...colour, 255], (y * tokens.length + x) * 4);
     });

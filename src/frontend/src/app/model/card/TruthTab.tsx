@@ -5,6 +5,9 @@ import { EmptyState } from "@/components/Notice";
 import { formatValue } from "@/lib/format";
 import classes from "./Card.module.css";
 
+/* The server sends null for what JSON has no word for. */
+const difference = (value: number | null) => (value === null ? "not a number" : formatValue(value));
+
 const FAILED = "var(--mantine-color-error)";
 
 /** Whether what is shown is what the plain model computes, point by point. */
@@ -43,9 +46,11 @@ export function TruthTab({ card }: { card: ModelCard }) {
           <Text size="sm" c="dimmed" maw={760}>
             {parity.tokens} tokens ran through the model with and without the taps
             {quantized ? `, both in ${card.quantization}` : ""}.{" "}
-            {parity.largest_absolute === 0
-              ? "The logits agree to the last bit."
-              : `The logits differ by ${formatValue(parity.largest_absolute)} at most, ${formatValue(parity.largest_relative)} relative to the largest.`}{" "}
+            {Number.isFinite(parity.largest_absolute)
+              ? parity.largest_absolute === 0
+                ? "The logits agree to the last bit."
+                : `The logits differ by ${formatValue(parity.largest_absolute)} at most, ${formatValue(parity.largest_relative)} relative to the largest.`
+              : "Some logits are not numbers, so how far they differ can't be told."}{" "}
             Each point was then compared with what it must equal.
           </Text>
           {parity.note !== "" && (
@@ -73,9 +78,9 @@ export function TruthTab({ card }: { card: ModelCard }) {
               <Table.Td ff="monospace">{row.point}</Table.Td>
               <Table.Td>{row.compared_with}</Table.Td>
               <Table.Td ta="right">{row.layers === 0 ? "–" : row.layers}</Table.Td>
-              <Table.Td ta="right">{formatValue(row.largest_absolute)}</Table.Td>
-              <Table.Td ta="right">{formatValue(row.largest_relative)}</Table.Td>
-              <Table.Td ta="right">{formatValue(row.bound)}</Table.Td>
+              <Table.Td ta="right">{difference(row.largest_absolute)}</Table.Td>
+              <Table.Td ta="right">{difference(row.largest_relative)}</Table.Td>
+              <Table.Td ta="right">{difference(row.bound)}</Table.Td>
               <Table.Td fw={row.holds ? 400 : 700}>{row.holds ? "holds" : "fails"}</Table.Td>
             </Table.Tr>
           ))}

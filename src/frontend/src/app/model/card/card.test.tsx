@@ -184,6 +184,20 @@ describe("the truth", () => {
     await expectAccessible(document.body);
   });
 
+  it("has words for a difference that is not a number", async () => {
+    const { parity } = card;
+    const [row] = parity?.rows ?? [];
+    if (!parity || !row) throw new Error("the fixture has rows");
+    // As the server sends it: JSON has no NaN.
+    const none = { largest_absolute: null, largest_relative: null } as unknown as typeof row;
+    const dialog = await open("truth", {
+      parity: { ...parity, ...none, holds: false, rows: [{ ...row, ...none, holds: false }] },
+    });
+    expect(await within(dialog).findByText(/Some logits are not numbers/)).toBeVisible();
+    expect(within(dialog).getByRole("row", { name: /not a number not a number .* fails$/ })).toBeVisible();
+    expect(dialog).not.toHaveTextContent("null");
+  });
+
   it("says so where nothing was compared", async () => {
     const dialog = await open("truth", { parity: null });
     expect(await within(dialog).findByText("Not compared")).toBeVisible();
