@@ -56,8 +56,10 @@ def test_weights_of_other_shapes_are_refused(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights["model.layers.1.mlp.down_proj.weight"] = torch.zeros(3, 3)
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(CorruptModel):
+    words = r"mlp\.down_proj\.weight is \[3, 3\], and config\.json asks for \[32, 48\]\."
+    with pytest.raises(CorruptModel, match=words) as caught:
         load(folder_source(folder), device="cpu")
+    assert caught.value.hint == "Fetch or save the model anew."
 
 
 def test_unknown_families_and_missing_tokenizers_are_named(folder: Path) -> None:

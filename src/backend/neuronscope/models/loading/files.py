@@ -53,7 +53,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if path.is_symlink() and not path.exists():
         raise IncompleteModel(
-            f"config.json of '{folder.name}' is a link to a file that is gone.", "Fetch the model anew."
+            f"config.json of '{folder.name}' is a link to a file that is gone.", "Fetch or save the model anew."
         )
     if not path.is_file():
         raise UnsupportedModel(
@@ -64,10 +64,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError) as error:
         raise CorruptModel(
-            f"config.json of '{folder.name}' can't be read: {error}.", "Fetch the model anew."
+            f"config.json of '{folder.name}' can't be read: {error}.", "Fetch or save the model anew."
         ) from error
     if not isinstance(config, dict):
-        raise CorruptModel(f"config.json of '{folder.name}' is not a JSON object.", "Fetch the model anew.")
+        raise CorruptModel(f"config.json of '{folder.name}' is not a JSON object.", "Fetch or save the model anew.")
     return config
 
 
@@ -141,7 +141,9 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
         try:
             names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CorruptModel(f"The shard index of '{folder.name}' can't be read.", "Fetch the model anew.") from error
+            raise CorruptModel(
+                f"The shard index of '{folder.name}' can't be read.", "Fetch or save the model anew."
+            ) from error
         missing = [name for name in names if Path(name).name != name or not (folder / name).is_file()]
         if missing:
             raise IncompleteModel(
@@ -157,4 +159,4 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
             f"'{folder.name}' holds only pickle weights, which can run code when they are loaded.",
             "Use a revision with safetensors, or convert it with transformers' save_pretrained on a machine you trust.",
         )
-    raise IncompleteModel(f"'{folder.name}' has no weights (model.safetensors).", "Fetch the model anew.")
+    raise IncompleteModel(f"'{folder.name}' has no weights (model.safetensors).", "Fetch or save the model anew.")

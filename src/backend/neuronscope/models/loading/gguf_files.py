@@ -44,7 +44,7 @@ def read_gguf(path: Path) -> GgufHeader:
             return _Reader(path, file).header()
     except OSError as error:
         raise CorruptModel(
-            f"'{path.name}' can't be read: {error.strerror or error}.", "Fetch the file anew."
+            f"'{path.name}' can't be read: {error.strerror or error}.", "Fetch or convert the file anew."
         ) from error
 
 
@@ -173,4 +173,4 @@ class _Reader:
         return self._size - self._file.tell()
 
     def _broken(self, why: str) -> NeuronScopeError:
-        return CorruptModel(f"'{self._path.name}' is not a sound GGUF file: {why}.", "Fetch the file anew.")
+        return CorruptModel(f"'{self._path.name}' is not a sound GGUF file: {why}.", "Fetch or convert the file anew.")

@@ -40,7 +40,7 @@ def read_header(path: Path) -> list[Stored]:
     """
 
     def broken(why: str) -> CorruptModel:
-        return CorruptModel(f"'{path.name}' is not a sound safetensors file: {why}.", "Fetch the model anew.")
+        return CorruptModel(f"'{path.name}' is not a sound safetensors file: {why}.", "Fetch or save the model anew.")
 
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -21,6 +21,7 @@ from neuronscope.models.loading.files import ModelFiles, check_path
 from neuronscope.models.loading.hub import CODE, FETCHED, fetch
 from neuronscope.models.loading.identity import file_key, memory_key
 from neuronscope.models.loading.quantize import keep_as_stored, quantization_options
+from neuronscope.models.loading.quiet import quiet
 from neuronscope.models.loading.reading import Progress, read_model
 from neuronscope.models.loading.sources import ModelSource
 from neuronscope.models.loading.tokenizers import read_tokenizer
@@ -63,11 +64,12 @@ def load(
     choice = choose_for(files, dtype=dtype, quantization=quantization, device=device)
     if not choice.fits:
         raise refusal(source.model_id, choice)
-    model = _read(files, choice, tell, ask)
-    tokenizer = read_tokenizer(files)
-    ask()
-    with TURNS.running():
-        anatomy = inspect_model(model, names)
+    with quiet():
+        model = _read(files, choice, tell, ask)
+        tokenizer = read_tokenizer(files)
+        ask()
+        with TURNS.running():
+            anatomy = inspect_model(model, names)
     about = files.folder / "README.md"
     return LoadedModel(
         model_id=source.model_id,
@@ -129,6 +131,8 @@ def _read(files: ModelFiles, choice: Choice, progress: Progress, check: Callable
         "local_files_only": True,
         "trust_remote_code": files.remote_code,
         "device_map": placement(choice.device),
+        # Those of other shapes are then reported with both, and refused below.
+        "ignore_mismatched_sizes": True,
     }
     if files.gguf is not None:
         from transformers import GgufConfig
@@ -149,17 +153,25 @@ def _read(files: ModelFiles, choice: Choice, progress: Progress, check: Callable
     except (SafetensorError, RuntimeError) as error:
         raise CorruptModel(
             f"The weights of '{files.folder.name}' don't fit its configuration: {_first_line(error)}",
-            "Fetch the model anew.",
+            "Fetch or save the model anew.",
         ) from error
     except (ValueError, KeyError, ImportError, OSError, AttributeError, TypeError) as error:
         raise UnsupportedModel(
             f"transformers can't make a causal language model of '{files.folder.name}' ({files.family}): {_first_line(error)}"
         ) from error
-    missing = sorted(report["missing_keys"])
-    if missing or report["mismatched_keys"]:
+    misshapen = sorted((name, tuple(stored), tuple(asked)) for name, stored, asked in report["mismatched_keys"])
+    if misshapen:
+        name, shape, asked = misshapen[0]
+        others = f" ({len(misshapen) - 1} more have other shapes too)" if len(misshapen) > 1 else ""
         raise CorruptModel(
-            f"'{files.folder.name}' lacks weights that its configuration asks for, {(missing or ['…'])[0]} among them.",
-            "It would run on random numbers. Fetch the model anew.",
+            f"The weights of '{files.folder.name}' don't fit its configuration: {name} is {list(shape)}, "
+            f"and config.json asks for {list(asked)}{others}.",
+            "Fetch or save the model anew.",
+        )
+    if report["missing_keys"]:
+        raise CorruptModel(
+            f"'{files.folder.name}' lacks weights that its configuration asks for, {min(report['missing_keys'])} among them.",
+            "It would run on random numbers. Fetch or save the model anew.",
         )
     keep_as_stored(model)
     mend(model)
