@@ -1,6 +1,7 @@
 /** The one door to the server: same-origin calls, typed by the schema, failing with one kind of error. */
 
 import createClient, { type Middleware } from "openapi-fetch";
+import { pageHint } from "@/lib/hints";
 import type { paths } from "./schema";
 
 export class ApiError extends Error {
@@ -63,10 +64,13 @@ export async function unwrap<Data>(call: Promise<Answered<Data>>): Promise<Data>
     (response.status === 500 && message === undefined)
   )
     throw unreachable();
+  const said = typeof message === "string" ? message : `The server answered with status ${response.status}.`;
   throw new ApiError(
     response.status,
     typeof code === "string" ? code : "unexpected",
-    typeof message === "string" ? message : `The server answered with status ${response.status}.`,
-    typeof hint === "string" ? hint : "Try again; if it stays so, look at the program's terminal.",
+    said,
+    typeof hint === "string"
+      ? pageHint(said, hint)
+      : "Try again; if it stays so, look at the program's terminal.",
   );
 }

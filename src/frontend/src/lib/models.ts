@@ -29,9 +29,14 @@ export function groupModels(models: readonly ModelEntry[]): ModelGroup[] {
 export const isMissing = (models: readonly ModelEntry[] | undefined, modelId: string) =>
   models !== undefined && !models.some((one) => one.model_id === modelId);
 
-/** `owner/name` or a bare name, as the hub writes ids. */
+/* What the program itself names so is on this machine or nowhere. */
+const OWN = ["local/", "neuronscope/"];
+
+export const isOwnId = (text: string) => OWN.some((prefix) => `${text.toLowerCase()}/`.startsWith(prefix));
+
+/** `owner/name` or a bare name, as the hub writes ids; never what this machine names itself, nor the start of it. */
 export const looksLikeHubId = (text: string) =>
-  /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(text) && text.length <= 200;
+  !isOwnId(text) && /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(text) && text.length <= 200;
 
 /** A model's own page on the hub, where its licence is accepted. */
 export const hubPage = (modelId: string) => `https://huggingface.co/${modelId}`;

@@ -61,6 +61,11 @@ describe("models", () => {
   it.each([
     ["gpt2", true],
     ["owner/name-1.5", true],
+    ["localhost/name", true],
+    ["local", false],
+    ["local/huge", false],
+    ["Local/Huge", false],
+    ["neuronscope/ti", false],
     ["../etc", false],
     ["a/b/c", false],
     ["two words", false],

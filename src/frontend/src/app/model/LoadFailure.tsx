@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useLoadModel } from "@/api/queries/models";
 import type { LoadRequest } from "@/api/types";
 import { Banner } from "@/components/Banner";
+import { pageHint } from "@/lib/hints";
 import { hubPage } from "@/lib/models";
 import { usePatch } from "@/state/address";
 import { BackButton } from "./BackButton";
@@ -29,7 +30,7 @@ export function LoadFailure({ id, asked, error }: FailureProps) {
   return (
     <Banner tone="error" title={`${modelId} could not be loaded`} onClose={() => setDismissed(id)}>
       <Text size="sm">{error.message}</Text>
-      <Text size="sm">{error.hint}</Text>
+      <Text size="sm">{pageHint(error.message, error.hint)}</Text>
       {error.code === "gated_model" && (
         <Text size="sm">
           <Anchor href={hubPage(modelId)} target="_blank" rel="noreferrer" size="sm" inherit>

@@ -78,6 +78,25 @@ describe("the list of models", () => {
     await waitFor(() => expect(server.calls.some(({ path }) => path === "/api/models/load")).toBe(true));
   });
 
+  it("never offers the hub for what this machine names itself, and takes what fits on Enter", async () => {
+    await open();
+    const search = screen.getByLabelText("Search models");
+    for (const text of ["local", "local/", "local/huge", "neuronscope/ti"]) {
+      await userEvent.clear(search);
+      await userEvent.type(search, text);
+      expect(screen.queryByText(/from the hub$/)).toBeNull();
+    }
+    await userEvent.clear(search);
+    await userEvent.type(search, "local/nothing");
+    expect(screen.getByText("No model of that name is on this machine.")).toBeVisible();
+    await userEvent.clear(search);
+    await userEvent.type(search, "cal/q{Enter}");
+    await waitFor(() => expect(window.location.search).toContain("model=local/q"));
+    expect(server.calls.find(({ path }) => path === "/api/models/load")?.body).toEqual({
+      model_id: "local/q",
+    });
+  });
+
   it("asks how on Shift+Enter, also for an id that is typed", async () => {
     await open();
     await userEvent.type(screen.getByLabelText("Search models"), "some/new");

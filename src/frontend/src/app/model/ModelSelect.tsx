@@ -2,7 +2,7 @@ import { Combobox, Group, InputBase, Kbd, Skeleton, Text, useCombobox } from "@m
 import { useEffect, useRef, useState } from "react";
 import { useModels } from "@/api/queries/models";
 import { ErrorNote } from "@/components/Notice";
-import { filterModels, groupModels, looksLikeHubId } from "@/lib/models";
+import { filterModels, groupModels, isOwnId, looksLikeHubId } from "@/lib/models";
 import { loadedWord } from "@/lib/precision";
 import { useModelId, usePatch } from "@/state/address";
 import { LoadedDot, ModelRow, TypedRow } from "./ModelRow";
@@ -113,7 +113,11 @@ export function ModelSelect() {
         {models.isPending && <Skeleton height={120} m="xs" w="auto" />}
         {models.error && <ErrorNote error={models.error} onRetry={() => models.refetch()} />}
         {models.data && nothing && (
-          <Combobox.Empty>No model of that name. An id of the hub looks like “owner/name”.</Combobox.Empty>
+          <Combobox.Empty>
+            {isOwnId(typed)
+              ? "No model of that name is on this machine."
+              : "No model of that name. An id of the hub looks like “owner/name”."}
+          </Combobox.Empty>
         )}
         <Combobox.Options
           aria-label="Models"

@@ -27,6 +27,13 @@ describe("an address with a model that is not there", () => {
     expect(window.location.search).toBe("?model=neuronscope/tiny");
   });
 
+  it("offers no hub for a name of this machine", async () => {
+    renderAt("/?model=local/gone", <ModelLoading />);
+    expect(await screen.findByRole("alert")).toHaveTextContent(/local\/gone is not on this machine/);
+    expect(screen.queryByRole("button", { name: /from the hub/ })).toBeNull();
+    expect(screen.getByRole("button", { name: "Use neuronscope/tiny" })).toBeVisible();
+  });
+
   it("says nothing of it while that model loads", async () => {
     const load = job({ kind: "load", title: "Load foo/bar", model_id: "foo/bar" });
     server.on("GET /api/jobs", { body: { jobs: [load] } });
