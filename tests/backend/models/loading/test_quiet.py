@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -34,9 +35,9 @@ def test_what_was_set_before_is_set_again_after_the_last_load() -> None:
     before = (model_logging.get_verbosity(), model_logging.is_progress_bar_enabled())
     with quiet():
         with quiet():
-            assert model_logging.get_verbosity() == model_logging.ERROR
+            assert model_logging.get_verbosity() == logging.ERROR
         assert not model_logging.is_progress_bar_enabled()
-        assert model_logging.get_verbosity() == model_logging.ERROR
+        assert model_logging.get_verbosity() == logging.ERROR
     assert (model_logging.get_verbosity(), model_logging.is_progress_bar_enabled()) == before
 
 
@@ -45,7 +46,7 @@ def test_who_asked_for_more_still_gets_it() -> None:
     model_logging.set_verbosity_info()
     try:
         with quiet():
-            assert model_logging.get_verbosity() == model_logging.INFO
-        assert model_logging.get_verbosity() == model_logging.INFO
+            assert model_logging.get_verbosity() == logging.INFO
+        assert model_logging.get_verbosity() == logging.INFO
     finally:
         model_logging.set_verbosity(before)

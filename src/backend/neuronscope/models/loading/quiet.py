@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from transformers.utils import logging as model_logging
 
 _lock = threading.Lock()
 _inside = 0
-_before: tuple[int, bool] = (model_logging.WARNING, True)
+_before: tuple[int, bool] = (logging.WARNING, True)
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def quiet() -> Iterator[None]:
     with _lock:
         if _inside == 0:
             _before = (model_logging.get_verbosity(), model_logging.is_progress_bar_enabled())
-            if _before[0] == model_logging.WARNING:
+            if _before[0] == logging.WARNING:
                 model_logging.set_verbosity_error()
             if _before[1]:
                 model_logging.disable_progress_bar()
