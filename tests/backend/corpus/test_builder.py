@@ -28,6 +28,7 @@ from neuronscope.core.errors import (
     Conflict,
     PointUnavailable,
     StorageFull,
+    UnsupportedModel,
 )
 from neuronscope.corpus import files
 from neuronscope.corpus.bins import BINS, edges
@@ -380,3 +381,9 @@ def test_layers_of_another_family(tmp_path: Path) -> None:
     column = taken[0][0, :, 5]
     assert hit.activation == pytest.approx(float(column[1:].max()), abs=1e-6)
     assert hit.position == int(column[1:].argmax()) + 1
+
+
+def test_ids_beyond_the_embedding_are_refused(tmp_path: Path) -> None:
+    foreign = wrap(tiny_model("llama"), tiny_tokenizer(vocabulary=258), "tiny")
+    with pytest.raises(UnsupportedModel, match="the embedding of tiny has 97 rows"):
+        build_index(foreign, from_texts(["abc", "é"]), tmp_path / "index")

@@ -58,6 +58,7 @@ class Worker:
     ) -> None:
         """Run a shard and commit it to the folder ``work``. ``progress`` is told how many of its documents are done."""
         shard = self.run(lambda: self.tokenizer.shard(documents))
+        self.loaded.check_rows([int(shard.ids.max(initial=0))])
         run = ShardRun(self, number, shard)
         batches = plan_batches(shard.lengths, self.plan.batch_tokens)
         waiting = shard.windows_of.copy()
