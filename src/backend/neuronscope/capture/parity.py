@@ -82,10 +82,8 @@ def _not_finite(loaded: LoadedModel) -> str:
                 f"The weights of {loaded.model_id} hold values that are infinite or not a number: {name} is the first.",
                 "Fetch or save the model anew; training that diverged leaves such weights.",
             )
-    return (
-        f"On this text the plain model itself overflows in {loaded.dtype}: its logits are not finite. "
-        "Load it in bfloat16 or float32."
-    )
+    wider = " Load it in bfloat16 or float32." if loaded.dtype == "float16" else ""
+    return f"On this text the plain model itself overflows in {loaded.dtype}: its logits are not finite.{wider}"
 
 
 def _ids(loaded: LoadedModel) -> Tensor:

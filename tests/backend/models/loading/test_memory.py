@@ -130,11 +130,11 @@ def test_eight_bits_are_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def middling(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random Llama of 142 MB in float32."""
+    """A random Llama of 98 million parameters, 393 MB in float32."""
     folder = tmp_path_factory.mktemp("middling")
     torch.manual_seed(0)
     config = LlamaConfig(
-        hidden_size=512, intermediate_size=1536, num_hidden_layers=8, num_attention_heads=8, vocab_size=8000,
+        hidden_size=768, intermediate_size=2048, num_hidden_layers=13, num_attention_heads=12, vocab_size=4096,
         max_position_embeddings=1024,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
