@@ -209,6 +209,8 @@ def test_a_conversation_goes_through_the_chat_template(bundled: LoadedModel) -> 
     generation = Generation(bundled, GenerateRequest(messages=messages, max_new_tokens=3))
     expected = bundled.tokenizer.apply_chat_template([dict(m) for m in messages], add_generation_prompt=True)
     assert generation.prompt.ids == list(expected["input_ids"])
+    assert generation.start.settings["messages"] == messages
+    assert "prompt" not in generation.start.settings
 
 
 @pytest.mark.parametrize(

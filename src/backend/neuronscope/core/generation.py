@@ -70,9 +70,12 @@ class GenerateRequest:
         return cls(**values)
 
     def settings(self) -> dict[str, Any]:
-        """How tokens are chosen and when the run ends, as it stands in the start event."""
+        """How tokens are chosen, when the run ends, and the conversation, as they stand in the start event.
+
+        A conversation can't be read back from its tokens, and whoever opens the trace may want to go on with it.
+        """
         fields = asdict(self)
-        return {key: fields[key] for key in fields if key not in ("prompt", "messages")}
+        return {key: fields[key] for key in fields if key != "prompt"}
 
 
 def _check_messages(messages: tuple[Mapping[str, str], ...]) -> None:
