@@ -40,7 +40,7 @@ def _record(folder: Path) -> tuple[str, float]:
     from neuronscope.capture.generate import Generation
     from neuronscope.core.events import Done, Step
     from neuronscope.core.generation import GenerateRequest
-    from neuronscope.traces.store import TraceWriter
+    from neuronscope.traces.writer import TraceWriter
 
     shape = Shape()
     generation = Generation(shape.loaded, GenerateRequest(prompt=shape.prompt, max_new_tokens=12))

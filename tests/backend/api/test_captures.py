@@ -101,7 +101,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
 ) -> None:
     import sqlite3
 
-    from neuronscope.traces import store
+    from neuronscope.traces import writer as writing
 
     connect = sqlite3.connect
 
@@ -111,7 +111,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
         return database
 
     before = sorted(server.services.workspace.traces.iterdir())
-    monkeypatch.setattr(store.sqlite3, "connect", small_disk)
+    monkeypatch.setattr(writing.sqlite3, "connect", small_disk)
     answer = client.post("/api/captures", json={"model_id": "local/one", "prompt": "a" * 90})
     assert sorted(server.services.workspace.traces.iterdir()) == before
     assert (answer.status_code, answer.json()["error"]["code"]) == (507, "storage_full")

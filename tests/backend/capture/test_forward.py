@@ -13,7 +13,7 @@ from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.loader import load, wrap
 from neuronscope.models.loading.sources import BUNDLED_ID, Sources, folder_source
-from neuronscope.traces import store
+from neuronscope.traces import writer as writing
 from support.families import FAMILIES, bare_neurons, tiny_model
 from support.tokenizers import tiny_tokenizer
 
@@ -99,7 +99,7 @@ def test_a_full_disk_while_writing_leaves_no_file(
     llama: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # SQLite's own limit on pages is how a full disk looks from inside.
-    monkeypatch.setattr(store, "_SCHEMA", store._SCHEMA + "PRAGMA max_page_count=10;")
+    monkeypatch.setattr(writing, "_SCHEMA", writing._SCHEMA + "PRAGMA max_page_count=10;")
     with pytest.raises(StorageFull):
         capture_prompt(llama, "a" * 60, CaptureSpec(), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,8 @@ from neuronscope.core.events import Done, Entry, Event, Start, Step, Token, to_m
 from neuronscope.runtime.run import Run
 from neuronscope.traces.recorder import Recorder
 from neuronscope.traces.replay import replay
-from neuronscope.traces.store import Trace, TraceWriter
+from neuronscope.traces.store import Trace
+from neuronscope.traces.writer import TraceWriter
 from support.runs import request, tiny
 
 TOKENS = (Token(1, "a"),)
@@ -112,9 +113,9 @@ class _SlowDisk:
         self.go = threading.Event()
         write = TraceWriter.write
 
-        def slowly(writer: TraceWriter, step: Step, tensors: Any = None) -> None:
+        def slowly(writer: TraceWriter, step: Step, tensors: Any = None, body: bytes | None = None) -> None:
             self.go.wait(10)
-            write(writer, step, tensors)
+            write(writer, step, tensors, body)
 
         monkeypatch.setattr(TraceWriter, "write", slowly)
 

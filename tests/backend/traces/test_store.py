@@ -9,8 +9,9 @@ import pytest
 
 from neuronscope.core.errors import Damaged, NotCaptured, NotFound, StorageFull
 from neuronscope.core.events import Done, Entry, Start, Step, Token
-from neuronscope.traces import store
-from neuronscope.traces.store import FORMAT_VERSION, Trace, TraceWriter
+from neuronscope.traces import writer as writing
+from neuronscope.traces.store import Trace
+from neuronscope.traces.writer import FORMAT_VERSION, TraceWriter
 
 TOKENS = (Token(1, "a"), Token(2, "☃"), Token(0, "<s>", special=True))
 VALUES = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -113,7 +114,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         _write_too_much(path)
     assert list(tmp_path.iterdir()) == []
 
-    monkeypatch.setattr(store.sqlite3, "connect", _refuse)
+    monkeypatch.setattr(writing.sqlite3, "connect", _refuse)
     with pytest.raises(StorageFull):
         TraceWriter(path, _start(), prompt="")
 

@@ -17,7 +17,8 @@ from neuronscope.core.events import Done, Entry, Start, Step
 from neuronscope.core.ids import new_id
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import Encoded, LoadedModel
-from neuronscope.traces.store import Trace, TraceWriter
+from neuronscope.traces.store import Trace
+from neuronscope.traces.writer import TraceWriter
 
 LOGITS = Address("logits")
 TOP_NEXT = 20

@@ -9,13 +9,16 @@ import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache
 
 from neuronscope.capture.attend import AttentionWatch
+from neuronscope.capture.block_rows import BlockRows
 from neuronscope.capture.budget import fit
 from neuronscope.capture.fused import cross
 from neuronscope.capture.interventions import Interventions
@@ -40,6 +43,19 @@ log = logging.getLogger("neuronscope.capture")
 ATTENTION = "attn_weights"
 
 
+class StepRows(Protocol):
+    """Who wants the blocks' outputs themselves, beside what the trace configuration keeps."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether to hand over the next step's; read before each step."""
+        ...
+
+    def take(self, step: int, token: Token, values: dict[int, NDArray[np.float32]]) -> None:
+        """``resid_post`` ``[d]`` of the step's last token, by layer, and that token. Must return at once."""
+        ...
+
+
 class Generation:
     """One run, ready to begin; everything that can be refused has been. Iterate over :meth:`events` once.
 
@@ -58,8 +74,10 @@ class Generation:
         interventions: Sequence[Intervention | Mapping[str, Any]] = (),
         lookup: Lookup | None = None,
         trace_id: str | None = None,
+        rows: StepRows | None = None,
     ) -> None:
         self.trace_id = trace_id or new_id("t")
+        self._rows, self._row_taps = rows, BlockRows(loaded) if rows is not None else None
         self._loaded = loaded
         # A seed that was drawn is kept, so that the run can be made again.
         self._request = request if request.seed is not None else replace(request, seed=secrets.randbits(53))
@@ -143,6 +161,8 @@ class Generation:
         with ExitStack() as stack:
             stack.enter_context(read_taps(self._loaded, self._watch.addresses, shape, self._take))
             stack.callback(self._changes.remove)
+            if self._row_taps is not None:
+                stack.enter_context(self._row_taps.tapped(shape))
             for number in range(request.max_new_tokens):
                 if self._stopped.is_set():
                     break
@@ -150,6 +170,7 @@ class Generation:
                 shape[1] = len(inputs)
                 token, arrays, top = self._forward(ids, inputs, pos0, cache, sampler)
                 step, receipts = self._step(number, pos0, inputs, arrays, top)
+                self._hand_rows(number, inputs[-1])
                 yield step
                 if receipts or defined is not None:
                     yield Receipt(number, receipts, defined)
@@ -181,6 +202,10 @@ class Generation:
 
     _running = False
 
+    def _hand_rows(self, number: int, token: Token) -> None:
+        if self._rows is not None and self._row_taps is not None and self._row_taps.values:
+            self._rows.take(number, token, self._row_taps.values)
+
     def _forward(
         self, ids: Tensor, inputs: tuple[Token, ...], pos0: int, cache: DynamicCache, sampler: Sampler
     ) -> tuple[Tensor, Iterator[Any], int]:
@@ -190,12 +215,16 @@ class Generation:
             self._watch.begin([token.special for token in inputs], self._loaded.device)
             self._changes.begin(pos0, count)
             self._running = True
+            if self._row_taps is not None and self._rows is not None:
+                self._row_taps.begin(self._rows.wanted)
             try:
                 with self._attention.observe(pos0 + count, count):
                     output = self._loaded.model(input_ids=ids, past_key_values=cache, use_cache=True, **self._options)
             finally:
                 self._running = False
                 self._changes.end()
+                if self._row_taps is not None:
+                    self._row_taps.end()
             logits = output.logits[0, -1].float()
             token = sampler.pick(logits)
             likely = torch.log_softmax(logits, dim=-1)

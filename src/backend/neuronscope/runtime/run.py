@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,22 +15,27 @@ from neuronscope.core.intervention import Intervention
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.traces.recorder import Recorder
 from neuronscope.traces.store import Trace
+from neuronscope.traces.wire import Frame
 
 
 class Run:
-    """Iterate over it for the events; each is recorded before it is handed over.
+    """Iterate over it for the events; each goes to the recorder before it is handed over.
 
     As a context manager, or when the loop over it ends for any reason, it leaves no hook on the model and closes its trace.
+    ``publish`` is called as :class:`Recorder` says.
     """
 
-    def __init__(self, generation: Generation, folder: Path | None) -> None:
+    def __init__(
+        self, generation: Generation, folder: Path | None, publish: Callable[[Frame], None] | None = None
+    ) -> None:
         self.trace_id = generation.trace_id
         self.start: Start = generation.start
         self.prompt = generation.prompt.text
         self._generation = generation
         self._recorder: Recorder | None = None
         if folder is not None:
-            self._recorder = Recorder(folder / f"{self.trace_id}.trace", self.start, self.prompt)
+            path = folder / f"{self.trace_id}.trace"
+            self._recorder = Recorder(path, self.start, self.prompt, publish=publish)
         self._events = self._run()
 
     def _run(self) -> Generator[Event]:

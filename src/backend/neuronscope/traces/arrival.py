@@ -16,7 +16,8 @@ from neuronscope.core.ids import check_id
 from neuronscope.core.storage import full_disk_named
 from neuronscope.traces.codec import WHOLE
 from neuronscope.traces.payloads import decode
-from neuronscope.traces.store import TABLES, Trace
+from neuronscope.traces.store import Trace
+from neuronscope.traces.writer import TABLES
 
 MOST_BYTES = 64 << 30
 MOST_CHUNK = 64 << 20

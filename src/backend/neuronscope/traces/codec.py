@@ -25,22 +25,46 @@ _SHORT = {name: short for short, name in _NAMES.items()}
 _SAFETENSORS = {"f32": "F32", "f16": "F16", "q8": "I8"}
 
 
-def pack_step(step: Step) -> bytes:
-    """Entries, inputs, top logits and what was dropped; a step's scalar columns are stored beside them.
+def step_body(step: Step, whole: bool = True) -> bytes:
+    """Entries, inputs, likeliest tokens and what was dropped as one MessagePack map of four, in this order.
 
-    Payloads of the kinds in :data:`WHOLE` leave their values out: :func:`whole_tensors` gives them.
+    With ``whole`` false payloads of the kinds in :data:`WHOLE` leave their values out: :func:`whole_tensors` gives them.
     """
     body = {
         # Written out, since dataclasses' own conversion takes longer than all the rest of a step.
         "entries": [
-            {"address": e.address, "shape": e.shape, "stats": e.stats, "payload": _without_values(e.payload)}
+            {
+                "address": e.address,
+                "shape": e.shape,
+                "stats": e.stats,
+                "payload": e.payload if whole else _without_values(e.payload),
+            }
             for e in step.entries
         ],
         "inputs": [{"id": t.id, "text": t.text, "special": t.special} for t in step.inputs],
         "top": step.top,
         "dropped": step.dropped,
     }
-    return zstandard.compress(msgpack.packb(body), level=1)
+    packed: bytes = msgpack.packb(body)
+    return packed
+
+
+def has_whole(step: Step) -> bool:
+    """Whether a step holds payloads that are stored as tensors of their own."""
+    return any(e.payload is not None and e.payload.get("kind") in WHOLE for e in step.entries)
+
+
+def pack_step(step: Step, body: bytes | None = None) -> bytes:
+    """A step's chunk; its scalar columns are stored beside it. ``body``, where it is there already, is :func:`step_body`."""
+    return zstandard.compress(step_body(step, whole=False) if body is None else body, level=1)
+
+
+def body_of(chunk: bytes) -> bytes:
+    """The body of a chunk again. Raises :class:`Damaged` where it does not unpack."""
+    try:
+        return _unzip(chunk)
+    except zstandard.ZstdError as error:
+        raise Damaged("A step of this trace can't be read.", "Its file was changed or cut short.") from error
 
 
 def unpack_step(
@@ -76,11 +100,14 @@ _UNREADABLE = (zstandard.ZstdError, ValueError, KeyError, TypeError, AttributeEr
 
 
 def _unpack(chunk: bytes) -> dict[str, Any]:
-    raw = zstandard.ZstdDecompressor().decompress(chunk, max_output_size=MAX_CHUNK)
-    body = msgpack.unpackb(raw)
+    body = msgpack.unpackb(_unzip(chunk))
     if not isinstance(body, dict):
         raise TypeError("a chunk holds one map")
     return body
+
+
+def _unzip(chunk: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompress(chunk, max_output_size=MAX_CHUNK)
 
 
 def _without_values(payload: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 from neuronscope.core.errors import NeuronScopeError
 from neuronscope.core.events import Done, Event, Failed, Receipt, Start, Step
+from neuronscope.traces.codec import has_whole, step_body
 from neuronscope.traces.payloads import size_of
-from neuronscope.traces.store import TraceWriter
+from neuronscope.traces.wire import Frame, without_payloads
+from neuronscope.traces.writer import TraceWriter
 
 log = logging.getLogger("neuronscope.traces")
 LIMIT_BYTES = 256 << 20
@@ -22,17 +24,29 @@ class Recorder:
 
     What waits to be written is at most ``limit`` bytes of payloads. Beyond that, steps lose their payloads and say so,
     and the run goes on; in ``capture_mode`` full, where the payloads are the point, the run waits instead.
+
+    ``publish`` is handed each event, on the recorder's thread and in order, after it was committed: who listens there can
+    read back whatever it was told of. It goes on where recording ended early. It must not block.
     Raises :class:`StorageFull` at once where the file can't be begun.
     """
 
-    def __init__(self, path: Path, start: Start, prompt: str, limit: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        start: Start,
+        prompt: str,
+        limit: int = LIMIT_BYTES,
+        publish: Callable[[Frame], None] | None = None,
+    ) -> None:
         self.path = path
         self.error: NeuronScopeError | None = None
         self._waits = start.config.get("capture_mode") == "full"
         self._limit, self._waiting = limit, 0
-        self._events: deque[tuple[Event, int]] = deque()
+        self._publish = publish
+        self._events: deque[tuple[Event, int]] = deque([(start, 0)])
         self._changed = threading.Condition()
         self._ended = False
+        self._recording = True
         self._writer = TraceWriter(path, start, prompt=prompt)
         self._thread = threading.Thread(target=self._run, name=f"recorder-{start.trace_id}", daemon=True)
         self._thread.start()
@@ -45,13 +59,12 @@ class Recorder:
         with self._changed:
             if self._ended:
                 return
-            if isinstance(event, Step) and (event.dropped or {}).get("policy") == "stop_trace":
-                event, size = Done("stopped"), 0
             if isinstance(event, Step) and self._waiting + size > self._limit and self._waiting:
                 if self._waits:
                     self._changed.wait_for(lambda: self._waiting + size <= self._limit or not self._waiting)
                 else:
-                    event, size = _without_payloads(event, self._limit, self._waiting + size), 0
+                    limit, held = self._limit, self._waiting + size
+                    event, size = without_payloads(event, "drop_payload_keep_stats", limit, held), 0
             self._ended = isinstance(event, Done | Failed)
             self._events.append((event, size))
             self._waiting += size
@@ -69,33 +82,44 @@ class Recorder:
                 self._changed.wait_for(lambda: bool(self._events))
                 event, size = self._events.popleft()
             ended = isinstance(event, Done | Failed)
-            if self.error is None:
-                try:
-                    self._write(event)
-                except NeuronScopeError as error:
-                    log.warning("recording of %s ended: %s", self.path.name, error)
-                    self.error = error
-                except Exception as error:
-                    log.exception("recording of %s ended", self.path.name)
-                    self.error = NeuronScopeError(
-                        f"The trace could not be written ({type(error).__name__}).", str(error)
-                    )
+            # Packed once, for the file and for all who listen.
+            body = step_body(event) if isinstance(event, Step) and not has_whole(event) else None
+            if self._recording:
+                self._record(event, body)
+            if ended:
+                self._writer.close()
+            if self._publish is not None:
+                self._tell(Frame(event, body))
             with self._changed:
                 self._waiting -= size
                 self._changed.notify_all()
-        self._writer.close()
 
-    def _write(self, event: Event) -> None:
+    def _tell(self, frame: Frame) -> None:
+        assert self._publish is not None
+        try:
+            self._publish(frame)
+        except Exception:
+            log.exception("a listener of %s failed", self.path.name)
+
+    def _record(self, event: Event, body: bytes | None) -> None:
+        try:
+            self._write(event, body)
+        except NeuronScopeError as error:
+            log.warning("recording of %s ended: %s", self.path.name, error)
+            self.error, self._recording = error, False
+        except Exception as error:
+            log.exception("recording of %s ended", self.path.name)
+            self.error = NeuronScopeError(f"The trace could not be written ({type(error).__name__}).", str(error))
+            self._recording = False
+
+    def _write(self, event: Event, body: bytes | None) -> None:
         if isinstance(event, Step):
-            self._writer.write(event)
+            if (event.dropped or {}).get("policy") == "stop_trace":
+                self._writer.finish(Done("stopped"))
+                self._recording = False
+                return
+            self._writer.write(event, body=body)
         elif isinstance(event, Receipt):
             self._writer.write_receipt(event)
-        else:
+        elif not isinstance(event, Start):
             self._writer.finish(event)
-
-
-def _without_payloads(step: Step, limit: int, size: int) -> Step:
-    lost = [entry.address for entry in step.entries if entry.payload is not None]
-    earlier = (step.dropped or {}).get("addresses", [])
-    note = {"policy": "drop_payload_keep_stats", "bytes": size, "limit": limit, "addresses": [*earlier, *lost]}
-    return replace(step, entries=tuple(replace(entry, payload=None) for entry in step.entries), dropped=note)

@@ -1,0 +1,122 @@
+"""A trace is one SQLite file: what a run was, its steps, and the tensors that were kept in full. Crash-safe, one file to share."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronscope.core.events import Event, Receipt, Start, Step, to_map
+from neuronscope.core.storage import full_disk_named
+from neuronscope.traces.codec import pack_receipt, pack_step, pack_tensor, whole_tensors
+
+APPLICATION_ID = 0x4E535452
+FORMAT_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE steps(step INTEGER PRIMARY KEY, phase TEXT NOT NULL, pos0 INTEGER NOT NULL, t_add INTEGER NOT NULL,
+  token_id INTEGER, token TEXT, logprob REAL, bytes INTEGER NOT NULL, chunk BLOB NOT NULL);
+CREATE TABLE tensors(step INTEGER NOT NULL, address TEXT NOT NULL, dtype TEXT NOT NULL, shape TEXT NOT NULL,
+  data BLOB NOT NULL, PRIMARY KEY(step, address));
+CREATE TABLE receipts(step INTEGER PRIMARY KEY, chunk BLOB NOT NULL);
+"""
+TABLES = frozenset(" ".join(one.split()) for one in _SCHEMA.split(";") if one.strip())
+"""What a trace file holds, each as SQLite keeps it, white space made equal."""
+
+
+class TraceWriter:
+    """Writes one trace; each step commits by itself, so that a crash loses at most the one being written.
+
+    As a context manager it closes the file, and removes it where the block raises. A full disk is :class:`StorageFull`.
+    """
+
+    def __init__(self, path: Path, start: Start, *, prompt: str) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with full_disk_named():
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                self._db.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+                self._db.executescript(_SCHEMA)
+                self._meta(
+                    start=to_map(start),
+                    prompt=prompt,
+                    libraries={name: version(name) for name in ("torch", "transformers", "numpy")},
+                    created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    closed=False,
+                )
+            except BaseException:
+                self.discard()
+                raise
+
+    def write(
+        self, step: Step, tensors: Mapping[str, NDArray[np.float32]] | None = None, body: bytes | None = None
+    ) -> None:
+        """Append a step, with the tensors kept in full by address, in one transaction.
+
+        Payloads that hold whole tensors are stored as such too. ``body`` as in :func:`pack_step`.
+        """
+        chunk = pack_step(step, body)
+        kept = [(step.step, a, str(t.dtype), json.dumps(t.shape), pack_tensor(t)) for a, t in (tensors or {}).items()]
+        kept += [(step.step, *row) for row in whole_tensors(step)]
+        size = len(chunk) + sum(len(row[-1]) for row in kept)
+        row = (step.step, step.phase, step.pos0, step.t_add, step.token_id, step.token, step.logprob, size, chunk)
+        with full_disk_named():
+            self._db.execute("BEGIN")
+            try:
+                self._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?)", row)
+                self._db.executemany("INSERT INTO tensors VALUES (?,?,?,?,?)", kept)
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def write_receipt(self, receipt: Receipt) -> None:
+        """Append the receipt of a step, in a transaction of its own."""
+        with full_disk_named():
+            self._db.execute("INSERT OR REPLACE INTO receipts VALUES (?,?)", (receipt.step, pack_receipt(receipt)))
+
+    def finish(self, end: Event) -> None:
+        """Record how the run ended and make the trace one single file."""
+        with full_disk_named():
+            self._meta(end=to_map(end), closed=True)
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("PRAGMA journal_mode=DELETE")
+
+    def close(self) -> None:
+        """Close the file as it is; one that was not finished keeps its committed steps."""
+        self._db.close()
+
+    def discard(self) -> None:
+        """Close and remove the file with what SQLite keeps beside it."""
+        self._db.close()
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._db.close()
+        else:
+            self.discard()
+
+    def _meta(self, **values: object) -> None:
+        rows = [(key, json.dumps(value)) for key, value in values.items()]
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", rows)
