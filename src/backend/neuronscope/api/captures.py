@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neuronscope.api.schemas.captures import CaptureAnswer, CaptureRequest
-from neuronscope.api.schemas.indexes import ProbeAnswer, ProbeRequest
+from neuronscope.api.schemas.neurons import ProbeAnswer, ProbeRequest
 from neuronscope.api.services import Services
 from neuronscope.core.address import Address, Unit
 from neuronscope.core.spec import CaptureSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from neuronscope.api.schemas.indexes import CorpusEntry, CorpusList, CorpusUpload
+from neuronscope.api.schemas.corpora import CorpusEntry, CorpusList, CorpusUpload
 from neuronscope.core.errors import BadRequest, Conflict, NotFound
 from neuronscope.runtime.workspace import Workspace, remove, write_private
 

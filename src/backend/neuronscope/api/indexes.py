@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 from neuronscope.api import corpora
 from neuronscope.api.reply import job_out
 from neuronscope.api.schemas.common import Answer
-from neuronscope.api.schemas.indexes import (
+from neuronscope.api.schemas.indexes import IndexEntry, IndexList, IndexRequest
+from neuronscope.api.schemas.jobs import JobOut
+from neuronscope.api.schemas.neurons import (
     Context,
     DrivenNeuron,
-    IndexEntry,
-    IndexList,
-    IndexRequest,
     NeuronQuery,
     NeuronTop,
     NgramStat,
@@ -21,7 +20,6 @@ from neuronscope.api.schemas.indexes import (
     TokenTop,
     UnitStats,
 )
-from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.services import Services
 from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadRequest

@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from neuronscope.api.schemas.indexes import (
-    Example,
-    ExampleQuery,
-    Examples,
-    NeuronPage,
-    NeuronRow,
-    SpreadOut,
-    TableExport,
-    TablePage,
-    TableQuery,
-    WindowAnswer,
-    WindowRequest,
-)
+from neuronscope.api.schemas.neuron_table import NeuronPage, NeuronRow, TableExport, TablePage, TableQuery
+from neuronscope.api.schemas.neurons import Example, ExampleQuery, Examples, SpreadOut, WindowAnswer, WindowRequest
 from neuronscope.api.services import Services
 from neuronscope.core.address import Address, Unit
 

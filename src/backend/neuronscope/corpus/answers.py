@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """One strong place of one unit.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One place of a corpus and how strongly a unit fires there; of the sample, values beside the peak were not kept.
 
     ``position`` counts the document's tokens from its first, leading special tokens included, as a capture of its text
     does; ``peak`` is where the peak stands in ``tokens``. ``special`` marks tokens that colour scales leave out.
@@ -27,36 +27,19 @@ class Context:
     position: int
     peak: int
     tokens: list[str]
+    special: list[bool]
+    parts: list[str] | None
+    start: int | None
+    end: int | None
+    file: str | None
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(Example):
+    """One of a unit's strongest places, with its value on every token that is shown."""
+
     activations: list[float]
-    special: list[bool]
-    parts: list[str] | None
-    start: int | None
-    end: int | None
-    file: str | None
-    line: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One place of the corpus sample and how strongly a unit fires there; fields as in :class:`Context`.
-
-    Values beside the peak were not kept: the window can be recomputed.
-    """
-
-    layer: int
-    unit: int
-    activation: float
-    doc: int
-    window: int
-    position: int
-    peak: int
-    tokens: list[str]
-    special: list[bool]
-    parts: list[str] | None
-    start: int | None
-    end: int | None
-    file: str | None
-    line: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +107,7 @@ class CorpusSample:
     """A fixed random sample of the corpus's tokens, in corpus order.
 
     ``values`` is float32 ``[unit, token]``; ``units`` names its rows (``mlp_act.3:42``). ``positions`` count as in
-    :class:`Context`. ``parts`` is ``None`` where the corpus has no labels, ``""`` for a token without one.
+    :class:`Example`. ``parts`` is ``None`` where the corpus has no labels, ``""`` for a token without one.
     """
 
     values: NDArray[np.float32]

@@ -1943,31 +1943,61 @@ export interface components {
             /** @description Histogram of the unit's values. */
             spread: components["schemas"]["SpreadOut"];
         };
-        /** Example */
+        /**
+         * Example
+         * @description A place of the corpus.
+         */
         Example: {
             /** Activation */
             activation: number;
-            /** Doc */
+            /**
+             * Doc
+             * @description Ordinal of the document in the corpus.
+             */
             doc: number;
-            /** Position */
+            /**
+             * Position
+             * @description Position of the peak token in its document, in tokens.
+             */
             position: number;
-            /** Peak */
+            /**
+             * Peak
+             * @description Where the peak stands in ``tokens``.
+             */
             peak: number;
             /** Tokens */
             tokens: string[];
-            /** Special */
+            /**
+             * Special
+             * @description Tokens that colour scales leave out.
+             */
             special: boolean[];
-            /** Parts */
+            /**
+             * Parts
+             * @description Part of each token, where the corpus labels them.
+             */
             parts: string[] | null;
-            /** Window */
+            /**
+             * Window
+             * @description Number of the window within the document.
+             */
             window: number;
-            /** Start */
+            /**
+             * Start
+             * @description First of the document's characters that the peak stands for; null where the tokenizer can't say.
+             */
             start: number | null;
             /** End */
             end: number | null;
-            /** File */
+            /**
+             * File
+             * @description Where the document came from.
+             */
             file: string | null;
-            /** Line */
+            /**
+             * Line
+             * @description Line or row there, from 1, at which the document begins.
+             */
             line: number | null;
         };
         /** SpreadOut */
@@ -2047,10 +2077,11 @@ export interface components {
             /** Ngrams */
             ngrams: components["schemas"]["NgramStat"][];
         };
-        /** Context */
+        /**
+         * Context
+         * @description A place of the corpus, with the unit's value on every token that is shown.
+         */
         Context: {
-            /** Unit */
-            unit: number;
             /** Activation */
             activation: number;
             /**
@@ -2070,8 +2101,6 @@ export interface components {
             peak: number;
             /** Tokens */
             tokens: string[];
-            /** Activations */
-            activations: number[];
             /**
              * Special
              * @description Tokens that colour scales leave out.
@@ -2104,6 +2133,10 @@ export interface components {
              * @description Line or row there, from 1, at which the document begins.
              */
             line: number | null;
+            /** Unit */
+            unit: number;
+            /** Activations */
+            activations: number[];
         };
         /** NgramStat */
         NgramStat: {

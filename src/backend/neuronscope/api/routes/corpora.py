@@ -7,7 +7,7 @@ from flask import Response
 from neuronscope.api import corpora
 from neuronscope.api.reply import reply
 from neuronscope.api.routes.common import blueprint, services
-from neuronscope.api.schemas.indexes import CorpusEntry, CorpusList, CorpusUpload
+from neuronscope.api.schemas.corpora import CorpusEntry, CorpusList, CorpusUpload
 
 api = blueprint("corpora", "Texts to build indexes over.")
 

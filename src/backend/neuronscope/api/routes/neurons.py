@@ -8,16 +8,14 @@ from neuronscope.api import indexes, neurons
 from neuronscope.api.captures import probe
 from neuronscope.api.reply import reply, stream
 from neuronscope.api.routes.common import binary, blueprint, services
-from neuronscope.api.schemas.indexes import (
+from neuronscope.api.schemas.neuron_table import NeuronPage, TableExport, TablePage
+from neuronscope.api.schemas.neurons import (
     ExampleQuery,
     Examples,
-    NeuronPage,
     NeuronQuery,
     NeuronTop,
     ProbeAnswer,
     ProbeRequest,
-    TableExport,
-    TablePage,
     WindowAnswer,
     WindowRequest,
 )

@@ -7,7 +7,7 @@ from flask import Response
 from neuronscope.api import indexes
 from neuronscope.api.reply import reply
 from neuronscope.api.routes.common import blueprint, services
-from neuronscope.api.schemas.indexes import TokenQuery, TokenTop
+from neuronscope.api.schemas.neurons import TokenQuery, TokenTop
 
 api = blueprint("tokens", "Which neurons a token drives.")
 
