@@ -12,7 +12,7 @@ from torch import Tensor
 from neuronscope.capture.generate import Generation
 from neuronscope.capture.values import Lookup, Reference
 from neuronscope.core.errors import BadAddress, BadRequest, NotCaptured, NotFound, PointUnavailable, ProtectedUnit
-from neuronscope.core.events import Done, Step
+from neuronscope.core.events import Done, Start, Step
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.runtime.run import Run
 from neuronscope.traces.store import Trace
@@ -21,7 +21,7 @@ from support.runs import receipts, request, run, steps, tiny
 
 FULL = {"capture_mode": "full", "quantization": "f32", "attention_tier": "full_matrix"}
 UNITS = (5, 11)
-INDEX, TRACE = "x_" + "0" * 26, "t_" + "0" * 26
+INDEX, TRACE, GROUP = "x_" + "0" * 26, "t_" + "0" * 26, "g_" + "0" * 26
 LOOKUP = Lookup(lambda _: Reference(lambda unit: unit.index / 4, lambda unit, share: unit.index + share))
 
 
@@ -232,6 +232,40 @@ def test_protected_units_are_refused_unless_one_insists(llama: LoadedModel) -> N
     assert receipts(events)[0].interventions[0]["units"] == 2
 
 
+def test_a_group_stands_for_its_units_and_both_are_told(llama: LoadedModel) -> None:
+    units = ("mlp_act.1:5", "resid_post.0:3", "mlp_act.1:11")
+    asked: list[str] = []
+
+    def group(group_id: str) -> tuple[str, ...]:
+        asked.append(group_id)
+        return units
+
+    lookup = Lookup(group=group)
+    with logits_of(llama) as ours:
+        generation = Generation(llama, request(4), None, [{"group_id": GROUP, "op": "scale", "value": -2.0}], lookup)
+        events = []
+        for event in generation.events():
+            events.append(event)
+            if isinstance(event, Step) and event.step == 1:
+                generation.intervene([{"id": "more", "units": ["mlp_act.0:1"], "op": "ablate_zero"}], replace=False)
+    with logits_of(llama) as by_units:
+        run(llama, 2, interventions=[{"units": list(units), "op": "scale", "value": -2.0}])
+    assert all(torch.equal(a, b) for a, b in zip(ours[:2], by_units, strict=True))
+    assert asked == [GROUP], "a group that is deleted on the way stays what it was"
+    assert isinstance(events[0], Start)
+    (told,) = events[0].settings["interventions"]
+    assert (told["group_id"], told["units"]) == (GROUP, units)
+    defined = [receipt.defined for receipt in receipts(events) if receipt.defined is not None]
+    assert [[one.get("group_id") for one in each] for each in defined] == [[GROUP], [GROUP, None]]
+    assert defined[1][0]["units"] == units
+
+
+def test_a_protected_unit_of_a_group_is_refused_too(llama: LoadedModel) -> None:
+    lookup = Lookup(protected=frozenset({"mlp_act.1:11"}), group=lambda _: ("mlp_act.1:5", "mlp_act.1:11"))
+    with pytest.raises(ProtectedUnit, match=r"mlp_act.1:11"):
+        run(llama, 1, interventions=[{"group_id": GROUP, "op": "ablate_zero"}], lookup=lookup)
+
+
 @pytest.mark.parametrize(
     ("given", "error"),
     [
@@ -252,7 +286,11 @@ def test_protected_units_are_refused_unless_one_insists(llama: LoadedModel) -> N
         ({"units": ["mlp_act.1:1"], "op": "double"}, BadRequest),
         ({"units": ["mlp_act.1:1"], "op": "ablate_zero", "positions": "first"}, BadRequest),
         ({"units": ["mlp_act.1:1"], "op": "ablate_zero", "positions": [-1]}, BadRequest),
-        ({"group_id": "g_" + "0" * 26, "op": "ablate_zero"}, BadRequest),
+        ({"group_id": GROUP, "op": "ablate_zero"}, NotFound),
+        ({"group_id": "all", "op": "ablate_zero"}, NotFound),
+        ({"group_id": 7, "op": "ablate_zero"}, BadRequest),
+        ({"group_id": GROUP, "units": ["mlp_act.1:1"], "op": "ablate_zero"}, BadRequest),
+        ({"op": "ablate_zero"}, BadRequest),
         ({"units": ["mlp_act.1:1"], "op": "ablate_zero", "strength": 3}, BadRequest),
     ],
 )

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from neuronscope.cli.generate import read_change
+import neuronscope as ns
+from neuronscope.cli.changes import read_change, read_changes
 from neuronscope.cli.main import cli
-from neuronscope.core.errors import BadRequest
 from neuronscope.traces.store import Trace
 
 
@@ -85,6 +85,16 @@ def test_the_same_seed_draws_the_same_tokens(model: str) -> None:
         ("--intervene", "mlp_act.1:3 scale"),
         ("--intervene", "mlp_act.1:3 scale many"),
         ("--intervene", "mlp_act.1:3 scale 0 at first"),
+        ("--intervene", "mlp_act.1:3 ablate_mean"),
+        ("--intervene", "mlp_act.1:3 set q2", "--reference", "x_" + "0" * 26),
+        ("--intervene", "mlp_act.1:3 set qx", "--reference", "x_" + "0" * 26),
+        ("--intervene", "mlp_act.1:3 set q0.5", "--reference", "x_" + "0" * 26),
+        ("--intervene", "mlp_act.1:3 scale 0", "--reference", "x_" + "0" * 26),
+        ("--intervene", "mlp_act.1:3 patch"),
+        ("--intervene", "mlp_act.1:3 patch from t_1 0 0"),
+        ("--intervene", "mlp_act.1:3 patch from t_1 0"),
+        ("--intervene", "g_" + "0" * 26 + " scale 0"),
+        ("--override-protection",),
         ("--point", "nothing"),
         ("--temperature", "-1"),
         ("--max-new-tokens", "0"),
@@ -114,5 +124,50 @@ def test_changes_are_read_as_they_are_written() -> None:
         "op": "ablate_zero",
         "positions": [0, 4],
     }
-    with pytest.raises(BadRequest, match="ablate_mean"):
-        read_change("a.1:2 ablate_mean", "x")
+    index, trace, group = ("x_" + "1" * 26, "t_" + "2" * 26, "g_" + "3" * 26)
+    assert read_change("a.1:2 ablate_mean", "x", index) == {
+        "id": "x", "units": ["a.1:2"], "op": "ablate_mean", "reference": index,
+    }  # fmt: skip
+    assert read_change(f"{group} set q0.25 at all", "x", index) == {
+        "id": "x", "group_id": group, "op": "set", "dose_quantile": 0.25, "reference": index, "positions": "all",
+    }  # fmt: skip
+    assert read_change(f"a.1:2 patch from {trace} 3 17 at last", "x") == {
+        "id": "x", "units": ["a.1:2"], "op": "patch", "positions": "last",
+        "source": {"trace_id": trace, "step": 3, "position": 17},
+    }  # fmt: skip
+    both = read_changes(["a.1:2 scale 0", "a.1:3 ablate_mean"], index, override_protection=True)
+    assert [(one["id"], one.get("reference"), one["override_protection"]) for one in both] == [
+        ("i1", None, True),
+        ("i2", index, True),
+    ]
+
+
+def test_means_quantiles_patches_and_groups_on_the_command_line(model: str, tmp_path: Path) -> None:
+    """Each equals what the same change in Python gives."""
+    scope = ns.load(model)
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("A cat sat.\n\nA dog ran after it.", encoding="utf-8")
+    index = scope.index(corpus, k=2)
+    trace = scope.capture("A dog", points=["mlp_act"])
+    group = scope.make_group("two of them", ["mlp_act.0:2", "mlp_act.1:3"])
+    values = {
+        "mlp_act.1:5 ablate_mean": {"units": ["mlp_act.1:5"], "op": "ablate_mean", "reference": index.id},
+        "mlp_act.1:5 set q0.9": {"units": ["mlp_act.1:5"], "op": "set", "dose_quantile": 0.9, "reference": index.id},
+        f"mlp_act.1:5 patch from {trace.trace_id} 0 2": {
+            "units": ["mlp_act.1:5"], "op": "patch", "source": {"trace_id": trace.trace_id, "step": 0, "position": 2},
+        },
+        f"{group.group_id} scale -3": {"units": list(group.units), "op": "scale", "value": -3},
+    }  # fmt: skip
+    for text, change in values.items():
+        reference = ("--reference", index.id) if "reference" in change else ()
+        asked = ("Once", "-m", model, "--max-new-tokens", "3", "--intervene", text, *reference, "--json")
+        found = json.loads(run(*asked).stdout)
+        expected = scope.generate("Once", max_new_tokens=3, interventions=[change])
+        assert [token["logprob"] for token in found["tokens"]] == list(expected.logprobs)
+        assert [one["interventions"][0]["delta_l2"] for one in found["receipts"]] == [
+            receipt.interventions[0]["delta_l2"] for receipt in expected.receipts
+        ]
+        assert found["receipts"][0]["interventions"][0]["units"] == len(change["units"])
+    with Trace.open(Path(found["path"])) as kept:
+        (shown,) = kept.start["settings"]["interventions"]
+    assert (shown["group_id"], tuple(shown["units"])) == (group.group_id, group.units)

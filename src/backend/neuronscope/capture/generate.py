@@ -91,8 +91,9 @@ class Generation:
         for address in self._watch.addresses:
             anatomy.site(address)
         self._changes = Interventions(loaded, lookup or Lookup())
-        self._given = read_interventions(interventions)
-        self._pending: Any = self._changes.prepare(self._given) if self._given else None
+        plan = self._changes.prepare(read_interventions(interventions)) if interventions else None
+        self._given: tuple[Intervention, ...] = () if plan is None else plan.interventions
+        self._pending: Any = plan
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         accepted = inspect.signature(loaded.model.forward).parameters
@@ -130,7 +131,7 @@ class Generation:
             kept = {} if replace else {one.id: one for one in self._given}
             merged = tuple({**kept, **{one.id: one for one in given}}.values())
             self._pending = self._changes.prepare(merged)
-            self._given = merged
+            self._given = self._pending.interventions
 
     def events(self) -> Generator[Event]:
         """Start, a step for each forward pass with a receipt where interventions are in force, and how it ended."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from neuronscope.capture.edits import Edit, Tally
-from neuronscope.capture.values import Lookup, put_values
+from neuronscope.capture.values import Lookup, put_values, with_units
 from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadRequest, PointUnavailable, ProtectedUnit
 from neuronscope.core.intervention import Intervention
@@ -68,11 +68,11 @@ class Interventions:
         return tuple(identity for identity, fired in self._ever.items() if not fired)
 
     def prepare(self, interventions: Sequence[Intervention]) -> _Plan:
-        """Check interventions against the model and look up their values; nothing changes yet. Safe from any thread.
+        """Check interventions against the model, look up groups and values; nothing changes yet. Safe from any thread.
 
         Raises :class:`BadAddress`, :class:`PointUnavailable`, :class:`ProtectedUnit`, and what looking up raises.
         """
-        plan = _Plan(tuple(interventions))
+        plan = _Plan(tuple(with_units(one, self._lookup) for one in interventions))
         for one in plan.interventions:
             by_address: dict[Address, list[int]] = {}
             for text in one.units:
@@ -81,7 +81,7 @@ class Interventions:
                 if text in self._lookup.protected and not one.override_protection:
                     raise ProtectedUnit(
                         f"{text} is protected: ablating it alone raises the loss beyond the bound of the calibration.",
-                        "Leave it out, or say override_protection.",
+                        f"Leave it out of intervention '{one.id}', or say override_protection there.",
                     )
                 by_address.setdefault(unit.address, []).append(unit.index)
             for address, indices in by_address.items():
@@ -233,5 +233,5 @@ def _check_writable(site: Site, width: int, address: Address) -> None:
             return
     raise PointUnavailable(
         f"{address} can't be changed in this model: it is computed from what a module gives, not given by one.",
-        "Change the point before it: attn_out for attn_add and resid_mid, mlp_out for mlp_add.",
+        "Change another point: attn_out for attn_add, resid_mid and head_norm, mlp_out for mlp_add.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadRequest, NotFound
@@ -21,14 +21,24 @@ class Reference:
 
 @dataclass(frozen=True)
 class Lookup:
-    """Where references and traces are found by id; ``protected`` are units that calibration found critical.
+    """Where references, traces and groups are found by id; ``protected`` are units that calibration found critical.
 
-    Both functions raise :class:`NotFound` for an id that they don't know.
+    The functions raise :class:`NotFound` for an id that they don't know, and ``group`` gives units of this model only.
     """
 
     reference: Callable[[str], Reference] | None = None
     trace: Callable[[str], Trace] | None = None
     protected: frozenset[str] = frozenset()
+    group: Callable[[str], tuple[str, ...]] | None = None
+
+
+def with_units(one: Intervention, lookup: Lookup) -> Intervention:
+    """The intervention with the units of the group that it names. Raises :class:`NotFound` where none can be looked up."""
+    if one.units or one.group_id is None:
+        return one
+    if lookup.group is None:
+        raise NotFound(f"Intervention '{one.id}' names a group, and none can be looked up here.", "List its units.")
+    return replace(one, units=lookup.group(one.group_id))
 
 
 def put_values(one: Intervention, address: Address, indices: Sequence[int], width: int, lookup: Lookup) -> list[float]:

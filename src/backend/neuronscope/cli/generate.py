@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from neuronscope.cli.changes import read_changes
 from neuronscope.cli.common import (
     json_option,
     layers_option,
@@ -24,15 +24,11 @@ from neuronscope.cli.common import (
 from neuronscope.cli.options import loading_options
 from neuronscope.core.errors import BadRequest, Conflict
 from neuronscope.core.events import Done, Failed, Receipt, Start, Step
-from neuronscope.core.intervention import Op
 from neuronscope.core.trace_config import AttentionTier, CaptureMode, DropPolicy, Quantization
 
 if TYPE_CHECKING:
     from neuronscope.runtime.run import Run
     from neuronscope.runtime.scope import Scope
-
-_CHANGE = re.compile(r"\s*(?P<units>\S+)\s+(?P<op>[a-z_]+)(?:\s+(?P<value>\S+))?(?:\s+at\s+(?P<positions>\S+))?\s*")
-HINT = 'For example "mlp_act.3:42 scale 0", "mlp_act.3:42,mlp_act.3:7 add 2.5 at last" or "mlp_act.3:42 ablate_zero at 0,4".'
 
 
 @click.command()
@@ -48,8 +44,15 @@ HINT = 'For example "mlp_act.3:42 scale 0", "mlp_act.3:42,mlp_act.3:7 add 2.5 at
 @click.option("--seed", type=int, help="Draw the same tokens again [default: drawn, and told in the trace].")
 @click.option("--stop", multiple=True, help="A token that ends the run, as text. May be repeated.")
 @click.option(
-    "--intervene", "changes", multiple=True, metavar="CHANGE", help="UNITS OP [VALUE] [at POSITIONS]. May be repeated."
+    "--intervene",
+    "changes",
+    multiple=True,
+    metavar="CHANGE",
+    help="UNITS OP [VALUE] [from TRACE STEP POSITION] [at POSITIONS], such as 'mlp_act.3:42 scale 0'. UNITS may be a "
+    "group's id, VALUE a quantile such as q0.9 of the unit's own activations. May be repeated.",
 )
+@click.option("--reference", help="Id of an index from which ablate_mean and quantiles take their values.")
+@click.option("--override-protection", is_flag=True, help="Change units too that a calibration found critical.")
 @click.option("--mode", type=click.Choice(get_args(CaptureMode)), help="What is kept of each tensor [default: topk].")
 @click.option(
     "--point", "points", multiple=True, help="Point or address to watch [default: the live map]. May be repeated."
@@ -72,7 +75,7 @@ def command(
 ) -> None:
     """Generate text after PROMPT (- reads standard input) and record what happens inside at every token."""
     text = read_prompt(prompt)
-    changes = [read_change(change, f"i{n}") for n, change in enumerate(options["changes"], start=1)]
+    changes = read_changes(options["changes"], options["reference"], options["override_protection"])
     if out is not None and out.exists():
         raise Conflict(f"{out} exists already.", "Choose another name with --out.")
     if out is not None and options["no_trace"]:
@@ -92,33 +95,6 @@ def command(
         print_json(found)
         return
     _report(found, run)
-
-
-def read_change(text: str, identity: str) -> dict[str, Any]:
-    """An intervention from ``UNITS OP [VALUE] [at POSITIONS]``; :class:`BadRequest` where it is none."""
-    match = _CHANGE.fullmatch(text)
-    if match is None:
-        raise BadRequest(f"'{text[:80]}' is no intervention.", HINT)
-    if match["op"] not in get_args(Op) or match["op"] in ("ablate_mean", "patch"):
-        raise BadRequest(
-            f"'{match['op']}' is no operation of the command line.", f"It is scale, set, add or ablate_zero. {HINT}"
-        )
-    change: dict[str, Any] = {"id": identity, "units": match["units"].split(","), "op": match["op"]}
-    if match["value"] is not None:
-        try:
-            change["value"] = float(match["value"])
-        except ValueError:
-            raise BadRequest(f"'{match['value'][:40]}' is no number.", HINT) from None
-    places = match["positions"]
-    if places in ("last", "all"):
-        change["positions"] = places
-    elif places is not None:
-        if not all(place.isdecimal() and len(place) < 10 for place in places.split(",")):
-            raise BadRequest(
-                f"'{places[:40]}' are no positions.", f"They are last, all, or numbers such as 0,4. {HINT}"
-            )
-        change["positions"] = [int(place) for place in places.split(",")]
-    return change
 
 
 def _config(options: dict[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,11 @@ COMMANDS = {
     "precision": "Compare every neuron in two precisions, such as float32 and 4 bits.",
     "capture": "Run a prompt and keep what the taps saw in a trace.",
     "generate": "Generate text and record what happens inside at every token.",
+    "chat": "Ask a chat server such as Ollama or LM Studio, and keep its tokens as a trace.",
     "layers": "Statistics of a point, layer by layer.",
     "index": "Build and list indexes: what drives each neuron.",
     "query": "Ask an index about a neuron or a token.",
+    "groups": "Keep sets of units under a name.",
     "analyse": "Cluster or project neurons.",
     "token": "Print the running server's access token or address.",
 }

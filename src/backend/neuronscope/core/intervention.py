@@ -29,6 +29,7 @@ class Source:
 class Intervention:
     """CONTRACTS' intervention. ``units`` are ``address:index``, ``positions`` places in the text, or ``last`` of each step.
 
+    ``group_id`` stands for units: those of a saved group, which are put in beside it when the intervention is prepared.
     ``scale`` multiplies by ``value``, ``set`` puts it, ``add`` adds it; ``ablate_zero`` puts 0, ``ablate_mean`` the unit's
     mean over ``reference``, an index; ``patch`` puts what ``source`` held. ``dose_quantile`` stands for a value: the
     quantile of the unit's own activations over ``reference``.
@@ -43,14 +44,19 @@ class Intervention:
     source: Source | None = None
     positions: Literal["last", "all"] | tuple[int, ...] = "all"
     override_protection: bool = False
+    group_id: str | None = None
 
     def __post_init__(self) -> None:
         if self.op not in get_args(Op):
             raise self._wrong(
                 f"has no operation '{str(self.op)[:40]}'", "It is one of " + ", ".join(get_args(Op)) + "."
             )
-        if not self.units:
-            raise self._wrong("names no units", "A unit is address:index, for example mlp_act.7:42.")
+        if not self.units and self.group_id is None:
+            raise self._wrong(
+                "names no units", "A unit is address:index, for example mlp_act.7:42; or name a group_id."
+            )
+        if self.group_id is not None:
+            check_id(self.group_id, "g")
         for unit in self.units:
             Unit.parse(unit)
         if len(set(self.units)) < len(self.units):
@@ -120,20 +126,17 @@ def _read(given: Mapping[str, Any], number: str) -> Intervention:
     identity = values.setdefault("id", number)
     if not isinstance(identity, str) or not 0 < len(identity) <= 100:
         raise BadRequest("An intervention's id is a text of at most 100 characters.")
-    if "group_id" in values:
-        raise BadRequest(
-            f"Intervention '{identity}' names a group; saved groups can't be used here yet.", "List its units."
-        )
     known = [field.name for field in fields(Intervention)]
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise BadRequest(
             f"Intervention '{identity}' has no '{str(unknown[0])[:60]}'.", "It has " + ", ".join(known) + "."
         )
-    for name in ("units", "op"):
-        if name not in values:
-            raise BadRequest(f"Intervention '{identity}' has no {name}.", "It needs units and op.")
-    units = values["units"]
+    if "op" not in values:
+        raise BadRequest(f"Intervention '{identity}' has no op.", "It needs an op, and units or a group_id.")
+    if (values.get("units") is None) == (values.get("group_id") is None):
+        raise BadRequest(f"Intervention '{identity}' needs either units or a group_id.", "Give one of the two.")
+    units = values["units"] if values.get("units") is not None else ()
     if isinstance(units, str) or not isinstance(units, Sequence) or not all(isinstance(unit, str) for unit in units):
         raise BadRequest(f"Intervention '{identity}' must list its units.", 'For example ["mlp_act.7:42"].')
     values["units"] = tuple(units)
@@ -146,8 +149,8 @@ def _read(given: Mapping[str, Any], number: str) -> Intervention:
         values["positions"] = tuple(positions)
     if isinstance(values.get("source"), Mapping):
         values["source"] = _read_source(values["source"], identity)
-    for name in ("reference", "source"):
-        wanted = str if name == "reference" else Source
+    for name in ("group_id", "reference", "source"):
+        wanted = Source if name == "source" else str
         if values.get(name) is not None and not isinstance(values[name], wanted):
             raise BadRequest(f"Intervention '{identity}' has a {name} that is none.")
     if not isinstance(values.get("override_protection", False), bool):

@@ -1,4 +1,4 @@
-"""Where interventions find what they name by id: means and quantiles in indexes, tensors in traces of the workspace."""
+"""Where interventions find what they name by id: means and quantiles in indexes, tensors in traces, units in groups."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from neuronscope.capture.values import Lookup, Reference
 from neuronscope.core.errors import Conflict, NotFound
+from neuronscope.runtime.groups import units_for
 from neuronscope.traces.store import Trace
 
 if TYPE_CHECKING:
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 
 def lookup(loaded: LoadedModel, workspace: Workspace) -> Lookup:
-    """References and traces of a workspace, for interventions on a model."""
+    """References, traces and groups of a workspace, for interventions on a model."""
     return Lookup(
         reference=lambda index_id: index_reference(loaded, workspace, index_id),
         trace=lambda trace_id: Trace.open(workspace.trace_path(trace_id)),
+        group=lambda group_id: units_for(workspace, loaded, group_id),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from neuronscope.core.group import Group, MadeBy
     from neuronscope.core.intervention import Intervention
     from neuronscope.core.trace_config import TraceConfig
     from neuronscope.corpus.index import Index
@@ -143,6 +144,21 @@ class Scope:
         from neuronscope.runtime.indexing import find_or_build
 
         return find_or_build(self.loaded, self.workspace, corpus, k=k, layers=layers, documents=documents, field=field)
+
+    def groups(self) -> list[Group]:
+        """Saved sets of units of this model, newest first; those of other weights, or another precision, are left out."""
+        from neuronscope.runtime.groups import list_groups
+
+        return [group for group in list_groups(self.workspace) if group.model_key == self.loaded.key]
+
+    def make_group(self, name: str, units: Sequence[str], made_by: MadeBy = "hand") -> Group:
+        """Keep units under a name; its ``group_id`` stands for them in interventions.
+
+        Errors as in :func:`neuronscope.runtime.groups.make_group`.
+        """
+        from neuronscope.runtime.groups import make_group
+
+        return make_group(self.workspace, self.loaded, name, units, made_by)
 
     def __repr__(self) -> str:
         loaded, a = self.loaded, self.loaded.anatomy

@@ -28,8 +28,12 @@ class Workspace:
         self.corpora = root / "corpora"
         self.jobs = root / "jobs"
         self.precisions = root / "precisions"
+        self.groups = root / "groups"
+        self.calibrations = root / "calibrations"
         self.token_file = root / "server.json"
-        for folder in (root, self.traces, self.indexes, self.corpora, self.jobs, self.precisions):
+        self.keeping_file = root / "keeping.json"
+        kept = (self.traces, self.indexes, self.corpora, self.jobs, self.precisions, self.groups, self.calibrations)
+        for folder in (root, *kept):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as failure:
@@ -59,6 +63,10 @@ class Workspace:
     def precision_path(self, comparison_id: str) -> Path:
         """The folder of a comparison of two precisions; :class:`NotFound` where the text is no such id."""
         return self.precisions / check_id(comparison_id, "p")
+
+    def group_path(self, group_id: str) -> Path:
+        """The file of a group; :class:`NotFound` where the text is no group's id."""
+        return self.groups / f"{check_id(group_id, 'g')}.json"
 
 
 @contextlib.contextmanager

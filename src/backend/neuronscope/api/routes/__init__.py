@@ -7,6 +7,7 @@ from neuronscope.api.routes import (
     captures,
     cards,
     corpora,
+    groups,
     health,
     indexes,
     jobs,
@@ -18,4 +19,6 @@ from neuronscope.api.routes import (
     traces,
 )
 
-ALL = (health, system, models, cards, precisions, captures, traces, corpora, indexes, neurons, tokens, analyses, jobs)
+ALL = (
+    health, system, models, cards, precisions, captures, traces, corpora, indexes, neurons, tokens, groups, analyses, jobs,
+)  # fmt: skip
