@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from neuronscope.capture.edits import Edit, Tally
 from neuronscope.capture.values import Lookup, put_values, with_units
+from neuronscope.capture.writing import on_input, on_output, writable_site
 from neuronscope.core.address import Address, Unit
-from neuronscope.core.errors import BadRequest, PointUnavailable, ProtectedUnit
+from neuronscope.core.errors import ProtectedUnit
 from neuronscope.core.intervention import Intervention
 from neuronscope.models.anatomy import Site
-from neuronscope.models.inspection.probe import hidden_of, output_of, with_batch
+from neuronscope.models.inspection.probe import hidden_of, with_batch
 from neuronscope.models.loaded import LoadedModel
 
 NOT_HERE = "none of its positions is in this step"
@@ -97,12 +97,9 @@ class Interventions:
         edit = Edit(one, indices, values, self._loaded.device, self._loaded.model.dtype)
         if address.point == "resid_mid":
             # What the MLP's norm reads is not what the stream carries on: the stream is changed by what attention adds.
-            site = anatomy.site(Address("attn_add", address.layer))
-            _check_writable(site, width, Address("attn_add", address.layer))
+            site = writable_site(self._loaded, Address("attn_add", address.layer))
             return _Change(edit, site, anatomy.site(Address("resid_pre", address.layer)))
-        site = anatomy.site(address)
-        _check_writable(site, width, address)
-        return _Change(edit, site)
+        return _Change(edit, writable_site(self._loaded, address))
 
     def install(self, plan: _Plan) -> None:
         """Put a plan in force in place of what was."""
@@ -112,10 +109,11 @@ class Interventions:
             self._ever.setdefault(identity, False)
         for (module, side, item), changes in plan.places.items():
             if side == "input":
-                before = self._before(changes)
+                before = on_input(self._editor(changes))
                 self._handles.append(module.register_forward_pre_hook(before, with_kwargs=True, prepend=True))
             else:
-                self._handles.append(module.register_forward_hook(self._after(changes, item), prepend=True))
+                after = on_output(self._editor(changes), item)
+                self._handles.append(module.register_forward_hook(after, prepend=True))
         streams = {
             c.stream.module: c.stream for changes in plan.places.values() for c in changes if c.stream is not None
         }
@@ -164,6 +162,9 @@ class Interventions:
             made.append(receipt)
         return tuple(made)
 
+    def _editor(self, changes: list[_Change]) -> Callable[[Tensor], Tensor | None]:
+        return lambda hidden: self._edited(hidden, changes) if self._active else None
+
     def _edited(self, hidden: Tensor, changes: list[_Change]) -> Tensor:
         copy = hidden.clone()
         shaped = with_batch(copy, 1, self._count)
@@ -179,35 +180,6 @@ class Interventions:
             values += wanted - stream
         return copy
 
-    def _before(self, changes: list[_Change]) -> Callable[..., Any]:
-        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            hidden = hidden_of(args, kwargs) if self._active else None
-            if hidden is None:
-                return None
-            edited = self._edited(hidden, changes)
-            return (
-                tuple(edited if value is hidden else value for value in args),
-                {name: edited if value is hidden else value for name, value in kwargs.items()},
-            )
-
-        return hook
-
-    def _after(self, changes: list[_Change], item: int) -> Callable[..., Any]:
-        def hook(_module: nn.Module, _args: object, output: Any) -> Any:
-            if not self._active:
-                return None
-            if hasattr(output, "logits"):
-                output.logits = self._edited(output.logits, changes)
-                return output
-            hidden = output_of(output, item)
-            assert hidden is not None
-            edited = self._edited(hidden, changes)
-            if isinstance(output, Tensor):
-                return edited
-            return type(output)(edited if n == item else value for n, value in enumerate(output))
-
-        return hook
-
     def _keep_stream(self, site: Site) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             hidden = hidden_of(args, kwargs) if self._active else None
@@ -217,21 +189,3 @@ class Interventions:
 
         return hook
 
-
-def _check_writable(site: Site, width: int, address: Address) -> None:
-    """Refuse a point that is computed from what a module gives, and so can't be written back into it."""
-    if site.side == "attention":
-        raise BadRequest(f"{address} can't be changed unit by unit.")
-    for size in (width, 2 * width):
-        tensor = torch.zeros(1, 2, size)
-        try:
-            taken = site.take(tensor)
-        except (RuntimeError, IndexError, ValueError):
-            continue
-        shared = taken.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr()
-        if shared and tuple(taken.shape) == (1, 2, width):
-            return
-    raise PointUnavailable(
-        f"{address} can't be changed in this model: it is computed from what a module gives, not given by one.",
-        "Change another point: attn_out for attn_add, resid_mid and head_norm, mlp_out for mlp_add.",
-    )
