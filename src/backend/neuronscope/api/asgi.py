@@ -1,4 +1,4 @@
-"""The ASGI application: the gate outside, then health, the page's files, and the routes in worker threads.
+"""The ASGI application: the gate outside, then health, the page's files, live runs, and the routes in worker threads.
 
 A worker thread is held for as long as a route computes and no longer: bodies are read before it starts and answers are
 sent after it ends, so that clients who send or read slowly cost a socket, never a thread.
@@ -16,6 +16,7 @@ from a2wsgi import WSGIMiddleware
 
 from neuronscope.api.app import create_app
 from neuronscope.api.errors import UNEXPECTED
+from neuronscope.api.live import Live
 from neuronscope.api.reply import STREAM_KEY
 from neuronscope.api.security import App, Guard, Message, Receive, Scope, Send, answer_json, answer_refusal, is_api
 from neuronscope.api.static import Page
@@ -41,19 +42,23 @@ def create_asgi(services: Services) -> App:
 
         CORS(flask, origins=[settings.dev_origin], supports_credentials=True)
     routes = Buffered(WSGIMiddleware(flask, workers=WORKERS), settings.max_body)
-    return Guard(_Switch(routes, Page(settings.web)), settings)
+    return Guard(_Switch(routes, Page(settings.web), Live(services)), settings)
 
 
 class _Switch:
-    def __init__(self, routes: Buffered, page: Page) -> None:
+    def __init__(self, routes: Buffered, page: Page, live: Live) -> None:
         self._routes = routes
         self._page = page
+        self._live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
+            if scope["path"] == "/api/live":
+                await self._live(scope, receive, send)
+            else:
+                await send({"type": "websocket.close"})
         elif not is_api(scope["path"]):
             await self._page(scope, receive, send)
         elif scope["path"] == "/api/health" and scope["method"] == "GET":

@@ -23,6 +23,8 @@ from neuronscope.runtime.servers import announced
 from neuronscope.runtime.workspace import Workspace
 
 TRIED_PORTS = 50
+MOST_MESSAGE = 16 << 20
+"""Bytes of a client's WebSocket message that are read in order to refuse it with a sentence; one beyond ends the connection."""
 
 
 def serve(
@@ -67,7 +69,12 @@ def make_server(services: Services, started: Callable[[], None]) -> uvicorn.Serv
         # The token would be written down with the address of the first request.
         access_log=False,
         lifespan="off",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MOST_MESSAGE,
+        # Steps are packed numbers: deflating them costs a core and saves little.
+        ws_per_message_deflate=False,
+        # A client that reads slowly answers late; it falls behind in the trace instead of being thrown out.
+        ws_ping_timeout=None,
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=2,

@@ -11,6 +11,7 @@ from neuronscope.models.loading.sources import BUNDLED_ID, Sources
 from neuronscope.runtime.engine import Engine, import_model_stack
 from neuronscope.runtime.isolated import Isolated
 from neuronscope.runtime.jobs import Jobs
+from neuronscope.runtime.live import LiveRuns
 from neuronscope.runtime.shelf import Shelf
 from neuronscope.runtime.workspace import Workspace
 
@@ -27,6 +28,7 @@ class Services:
         self.shelf = Shelf(workspace, self.engine)
         self.jobs = Jobs(workspace.jobs)
         self.isolated = Isolated()
+        self.live = LiveRuns(self.engine, workspace, self.present)
         self._imported = threading.Event()
 
     @property
@@ -59,6 +61,7 @@ class Services:
         threading.Thread(target=self.warm, name="warm", daemon=True).start()
 
     def close(self) -> None:
-        """Cancel what still runs, leave it a moment to tidy up, and stop the worker process."""
+        """Stop runs and cancel jobs, leave them a moment to tidy up, and stop the worker process."""
+        self.live.close()
         self.jobs.close(seconds=3)
         self.isolated.close()

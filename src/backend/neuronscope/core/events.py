@@ -28,6 +28,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """Of a run that has not begun: ``position`` runs go before it; with 0 it waits for its model only. Never recorded."""
+
+    trace_id: str
+    position: int
+    type: str = "queued"
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """First event of a run. ``unavailable`` maps each default point that the model lacks to the reason."""
 
@@ -97,7 +106,7 @@ class Failed:
     type: str = "error"
 
 
-Event = Start | Step | Receipt | Done | Failed
+Event = Queued | Start | Step | Receipt | Done | Failed
 
 
 def to_map(event: Event) -> dict[str, Any]:

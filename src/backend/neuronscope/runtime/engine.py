@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 Check = Callable[[], None]
 Progress = Callable[[int, int | None, str], None]
 WAIT = 0.05
-"""Seconds between two looks at whether a load that waits was cancelled."""
+"""Seconds between two looks at whether what waits was cancelled."""
 
 
 class _Owner:
@@ -49,14 +49,15 @@ class Engine:
         self._lock = threading.Lock()
         self._clock = 0
 
-    def run(self, model_id: str | None, work: Callable[[LoadedModel], T]) -> T:
+    def run(self, model_id: str | None, work: Callable[[LoadedModel], T], *, check: Check | None = None) -> T:
         """``work(loaded)`` on the model's own thread, after what already waits there; loads the model where it isn't.
 
-        ``None`` means the bundled model. Raises what loading raises, what ``work`` raises, and
+        ``None`` means the bundled model. What ``check`` raises ends the load, or the wait for the work's turn; once the
+        work has begun, it is asked no more. Raises what loading raises, what ``work`` raises, and
         :class:`InsufficientMemory` where it ran out of memory; the engine goes on.
         """
         while True:
-            owner = self._owner(model_id or BUNDLED_ID)
+            owner = self._owner(model_id or BUNDLED_ID, check=check)
             with self._lock:
                 if self._owners.get(owner.loaded.model_id) is not owner:
                     continue  # it was unloaded between finding and using it
@@ -66,6 +67,7 @@ class Engine:
                 owner.last_used = self._clock
             try:
                 with out_of_memory_is_an_answer(owner.loaded.model_id):
+                    _await_turn(future, check)
                     return future.result()
             finally:
                 with self._lock:
@@ -265,6 +267,17 @@ def _held(gate: threading.Lock, check: Check | None) -> Iterator[None]:
         yield
     finally:
         gate.release()
+
+
+def _await_turn(future: Future[T], check: Check | None) -> None:
+    """Until the work has begun; what ``check`` raises takes it out of the queue."""
+    while check is not None and not (future.running() or future.done()):
+        try:
+            check()
+        except BaseException:
+            if future.cancel():
+                raise
+        wait([future], timeout=WAIT)
 
 
 _importing = threading.Lock()

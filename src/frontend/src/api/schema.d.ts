@@ -228,6 +228,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/generations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Runs that wait or run, and the latest that ended; the newest first */
+        get: operations["list_generations"];
+        put?: never;
+        /** Begin a run and return at once; its trace grows as it goes on, under the same id */
+        post: operations["create_generation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generations/{trace_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them as it stands */
+        get: operations["get_generation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generations/{trace_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a run before its next step, or take it out of the queue */
+        post: operations["stop_generation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generations/{trace_id}/interventions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change what is in force from the run's next step on; each step's receipt says what was done */
+        post: operations["intervene"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/traces": {
         parameters: {
             query?: never;
@@ -1665,6 +1734,128 @@ export interface components {
             points?: string[] | null;
             /** Layers */
             layers?: number[] | null;
+        };
+        /** GenerationOut */
+        GenerationOut: {
+            /** Trace Id */
+            trace_id: string;
+            /** Model Id */
+            model_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "ended";
+            /**
+             * Position
+             * @description Runs that go before it while it is queued; 0: it waits for its model only.
+             */
+            position: number;
+            /**
+             * Steps
+             * @description Steps so far.
+             */
+            steps: number;
+            /** Max New Tokens */
+            max_new_tokens: number;
+            /**
+             * Reason
+             * @description How it ended, if it ended well.
+             */
+            reason: ("eos" | "length" | "stopped") | null;
+            /** @description Why it could not begin or go on. */
+            error: components["schemas"]["ErrorBody"] | null;
+            /** @description Why recording ended early, if it did; the run itself goes on. */
+            recording_error: components["schemas"]["ErrorBody"] | null;
+        };
+        /** GenerationRequest */
+        GenerationRequest: {
+            /** Model Id */
+            model_id?: string | null;
+            /**
+             * Prompt
+             * @description Plain text to go on with; either this or ``messages``.
+             */
+            prompt?: string | null;
+            /**
+             * Messages
+             * @description A conversation, through the model's chat template.
+             */
+            messages?: components["schemas"]["MessageIn"][] | null;
+            /**
+             * Max New Tokens
+             * @default 64
+             */
+            max_new_tokens?: number;
+            /**
+             * Temperature
+             * @description 0 takes the likeliest token each time.
+             * @default 0
+             */
+            temperature?: number;
+            /** Top K */
+            top_k?: number | null;
+            /** Top P */
+            top_p?: number | null;
+            /** Seed */
+            seed?: number | null;
+            /**
+             * Stop
+             * @description Tokens that end the run beside the model's own: ids, or texts that are one token.
+             * @default []
+             */
+            stop?: (number | string)[];
+            /**
+             * Ignore Eos
+             * @default false
+             */
+            ignore_eos?: boolean;
+            /**
+             * Config
+             * @description What is recorded of each step: a trace configuration.
+             */
+            config?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Interventions
+             * @description In force from the first forward pass.
+             * @default []
+             */
+            interventions?: {
+                [key: string]: unknown;
+            }[];
+        };
+        /** MessageIn */
+        MessageIn: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "system" | "user" | "assistant";
+            /** Content */
+            content: string;
+        };
+        /** GenerationList */
+        GenerationList: {
+            /** Generations */
+            generations: components["schemas"]["GenerationOut"][];
+        };
+        /** InterveneBody */
+        InterveneBody: {
+            /**
+             * Interventions
+             * @description An empty list with ``replace`` clears them.
+             */
+            interventions: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Replace
+             * @description Whether they take the place of all that are in force, or stand beside them.
+             * @default true
+             */
+            replace?: boolean;
         };
         /** TensorAnswer */
         TensorAnswer: {
@@ -3149,6 +3340,245 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CaptureAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_generations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GenerationList"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_generation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerationRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GenerationOut"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_generation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GenerationOut"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    stop_generation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GenerationOut"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    intervene: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InterveneBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GenerationOut"];
                 };
             };
             /** @description Unprocessable Entity */

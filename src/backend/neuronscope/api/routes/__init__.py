@@ -7,6 +7,7 @@ from neuronscope.api.routes import (
     captures,
     cards,
     corpora,
+    generations,
     groups,
     health,
     indexes,
@@ -20,5 +21,6 @@ from neuronscope.api.routes import (
 )
 
 ALL = (
-    health, system, models, cards, precisions, captures, traces, corpora, indexes, neurons, tokens, groups, analyses, jobs,
+    health, system, models, cards, precisions, captures, generations, traces, corpora, indexes, neurons, tokens, groups,
+    analyses, jobs,
 )  # fmt: skip

@@ -1,0 +1,90 @@
+"""Live runs: what a client may ask for, over the socket and over REST, and a run as it stands."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from neuronscope.api.schemas.common import Answer, ErrorBody, ModelId, Request
+from neuronscope.core.generation import MOST_TOKENS, SEEDS
+
+MOST_CREDIT = 1 << 31
+
+
+class MessageIn(Request):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class GenerationRequest(Request):
+    model_id: ModelId | None = None
+    prompt: str | None = Field(None, max_length=200_000)
+    """Plain text to go on with; either this or ``messages``."""
+    messages: list[MessageIn] | None = Field(None, min_length=1, max_length=1000)
+    """A conversation, through the model's chat template."""
+    max_new_tokens: int = Field(64, ge=1, le=MOST_TOKENS)
+    temperature: float = Field(0.0, ge=0, le=100)
+    """0 takes the likeliest token each time."""
+    top_k: int | None = Field(None, ge=1, le=MOST_TOKENS)
+    top_p: float | None = Field(None, gt=0, le=1)
+    seed: int | None = Field(None, ge=0, le=SEEDS - 1)
+    stop: list[int | str] = Field([], max_length=64)
+    """Tokens that end the run beside the model's own: ids, or texts that are one token."""
+    ignore_eos: bool = False
+    config: dict[str, Any] | None = None
+    """What is recorded of each step: a trace configuration."""
+    interventions: list[dict[str, Any]] = Field([], max_length=1000)
+    """In force from the first forward pass."""
+
+
+class WatchRequest(Request):
+    trace_id: str = Field(max_length=100)
+    from_step: int = Field(0, ge=0, le=10_000_000)
+    """The first step to send; after a break, the one after the last that arrived."""
+    speed: float | None = Field(None, gt=0, le=10_000)
+    """Steps a second at most; left out, as fast as they come and are read."""
+
+
+class RunRequest(Request):
+    trace_id: str = Field(max_length=100)
+
+
+class InterveneBody(Request):
+    interventions: list[dict[str, Any]] = Field(max_length=1000)
+    """An empty list with ``replace`` clears them."""
+    replace: bool = True
+    """Whether they take the place of all that are in force, or stand beside them."""
+
+
+class InterveneRequest(InterveneBody):
+    trace_id: str = Field(max_length=100)
+
+
+class CreditRequest(Request):
+    frames: int = Field(ge=1, le=MOST_CREDIT)
+
+
+class GenerationOut(Answer):
+    trace_id: str
+    model_id: str
+    state: Literal["queued", "running", "ended"]
+    position: int
+    """Runs that go before it while it is queued; 0: it waits for its model only."""
+    steps: int
+    """Steps so far."""
+    max_new_tokens: int
+    reason: Literal["eos", "length", "stopped"] | None
+    """How it ended, if it ended well."""
+    error: ErrorBody | None
+    """Why it could not begin or go on."""
+    recording_error: ErrorBody | None
+    """Why recording ended early, if it did; the run itself goes on."""
+
+
+class GenerationList(Answer):
+    generations: list[GenerationOut]
+
+
+class GenerationPath(Request):
+    trace_id: str

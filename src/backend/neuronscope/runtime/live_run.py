@@ -1,0 +1,142 @@
+"""One run of a server: queued, generating, ended; stopped or changed on the way; watched by whoever wants to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from neuronscope.core.errors import Cancelled, Conflict, NeuronScopeError
+from neuronscope.core.events import Done, Event, Failed, Queued
+from neuronscope.core.generation import GenerateRequest
+from neuronscope.core.ids import new_id
+from neuronscope.core.intervention import Intervention
+from neuronscope.core.trace_config import TraceConfig
+from neuronscope.runtime.live_feed import Feed, Watcher
+from neuronscope.traces.wire import Frame
+
+if TYPE_CHECKING:
+    from neuronscope.capture.generate import StepRows
+    from neuronscope.models.loaded import LoadedModel
+    from neuronscope.runtime.run import Run
+    from neuronscope.runtime.workspace import Workspace
+
+State = Literal["queued", "running", "ended"]
+GRACE = 30.0
+"""Seconds that an attended run goes on without a watcher. A page that is reloaded, or a connection that broke, comes back
+within seconds and finds its run going on; one that was closed doesn't hold the device for a text that nobody reads."""
+
+
+class LiveRun:
+    """A run as the server holds it. ``rows`` is read when it begins: who wants the blocks' outputs puts itself there.
+
+    An ``attended`` run was asked for by somebody who watches: it is stopped, its trace kept, when the last watcher has
+    been gone for :data:`GRACE` seconds. Any other goes on to its end.
+    """
+
+    def __init__(
+        self,
+        model_id: str,
+        request: GenerateRequest,
+        config: TraceConfig,
+        interventions: tuple[Intervention, ...],
+        workspace: Workspace,
+        attended: bool = False,
+    ) -> None:
+        self.trace_id = new_id("t")
+        self.model_id = model_id
+        self.request = request
+        self.position = 0
+        self.rows: StepRows | None = None
+        self.recording_error: NeuronScopeError | None = None
+        self.feed = Feed(self.trace_id, workspace.trace_path(self.trace_id))
+        self.stopped = threading.Event()
+        self.finished = threading.Event()
+        """Set when nothing of it runs any more."""
+        self._config, self._interventions, self._workspace = config, interventions, workspace
+        self._attended = attended
+        self._run: Run | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def state(self) -> State:
+        if self.feed.end is not None:
+            return "ended"
+        return "queued" if self._run is None else "running"
+
+    @property
+    def steps(self) -> int:
+        """Steps published so far."""
+        return self.feed.step_count
+
+    @property
+    def end(self) -> Event | None:
+        """How it ended, once it has."""
+        return None if self.feed.end is None else self.feed.end.event
+
+    def watch(self, first: int, wake: Callable[[], None]) -> Watcher:
+        """As :meth:`Feed.watch`; until it is closed, the watcher counts as somebody who would miss the run."""
+        return self.feed.watch(first, wake)
+
+    def stop(self) -> None:
+        """End it before its next step, or before it begins. Safe from any thread; once it has ended, nothing happens."""
+        self.stopped.set()
+        with self._lock:
+            if self._run is not None:
+                self._run.stop()
+
+    def intervene(self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True) -> None:
+        """Change what is in force from the next step on, as :meth:`Generation.intervene`.
+
+        Raises :class:`Conflict` where it has not begun or has ended.
+        """
+        with self._lock:
+            run, ended = self._run, self.state == "ended"
+        if run is None or ended:
+            raise Conflict(
+                "This run has ended." if ended else "This run has not begun.",
+                "Begin another one." if ended else "Wait for its start, or give interventions with the request.",
+            )
+        run.intervene(interventions, replace)
+
+    def moved(self, position: int) -> None:
+        """Tell its place in the line."""
+        if position == self.position and self.feed.queued is not None:
+            return
+        self.position = position
+        self.feed.publish(Frame(Queued(self.trace_id, position)))
+
+    def check(self) -> None:
+        """Raise :class:`Cancelled` where it was stopped, or nobody has watched an attended run for too long."""
+        if self.stopped.is_set() or self._deserted():
+            raise Cancelled("The run was stopped.")
+
+    def work(self, loaded: LoadedModel) -> None:
+        """Generate to the end, on the model's thread. Raises what refuses the request; what goes wrong later is an event."""
+        from neuronscope.capture.generate import Generation
+        from neuronscope.runtime.references import lookup
+        from neuronscope.runtime.run import Run
+
+        self.check()
+        found = lookup(loaded, self._workspace)
+        given = (self.request, self._config, self._interventions, found, self.trace_id, self.rows)
+        with Run(Generation(loaded, *given), self._workspace.traces, self.feed.publish) as run:
+            with self._lock:
+                self._run = run
+            try:
+                for _ in run:
+                    if self.stopped.is_set() or self._deserted():
+                        run.stop()
+            finally:
+                run.close()
+                self.recording_error = run.recording_error
+                with self._lock:
+                    self._run = None  # it holds the model, which may be unloaded while this one is remembered
+
+    def finish(self, event: Done | Failed) -> None:
+        """It is over; the event counts where the run itself has published no end."""
+        self.feed.publish(Frame(event))
+        self.finished.set()
+
+    def _deserted(self) -> bool:
+        return self._attended and self.feed.unwatched() > GRACE
