@@ -186,6 +186,13 @@ class Damaged(NeuronScopeError):
     status = 422
 
 
+class ChatServerFailed(NeuronScopeError):
+    """A chat server can't be reached, refused, broke off, or sent what can't be read."""
+
+    code = "chat_server_failed"
+    status = 502
+
+
 class Cancelled(NeuronScopeError):
     """The job was cancelled by its owner."""
 
