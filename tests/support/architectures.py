@@ -193,6 +193,8 @@ UNCOMPARED: dict[str, tuple[str, ...]] = {
         "qwen3_5_text",
         "qwen3_next",
     ),
+    # Their attention asks for the kernel by name and keeps its values to itself.
+    "heads side by side": ("deepseek_v32", "glm_moe_dsa", "mimo_v2_flash"),
     # Its eager model attends in blocks, and does not report rows over single positions.
     "attention rows": ("big_bird",),
     "heads of q": ("big_bird",),

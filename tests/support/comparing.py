@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from neuronscope.models.loaded import LoadedModel
 
@@ -42,3 +43,11 @@ class Truth:
 def served(loaded: LoadedModel, point: str) -> list[int]:
     """Layers that serve a point."""
     return [a.layer for a in loaded.anatomy.sites if a.point == point and a.layer is not None]
+
+
+def linear(module: nn.Module, given: Tensor) -> Tensor:
+    """What a linear layer makes of a tensor, from its weights alone."""
+    weight, bias = module.weight, getattr(module, "bias", None)
+    assert isinstance(weight, Tensor)
+    turned = weight if hasattr(module, "in_features") else weight.T  # Conv1D keeps its weight the other way round
+    return functional.linear(given, turned, bias if isinstance(bias, Tensor) else None)

@@ -1,4 +1,5 @@
-"""Whether each head of queries, keys and values is the one that it is said to be: changed, and looked for in the kernel."""
+"""Whether each head is the one that it is said to be: of queries, keys and values, changed and looked for in the kernel; and
+of what attention hands to its output projection, made again of rows and values."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from transformers.masking_utils import sdpa_mask
 
 from neuronscope.core.address import Address
 from neuronscope.models.loaded import LoadedModel
-from support.comparing import PADDED, Truth, served
+from support.comparing import PADDED, Truth, linear, served
 
 LOOKING = "looking_on"
 _looking: list[Callable[..., None]] = []
@@ -31,7 +32,7 @@ AttentionInterface.register(LOOKING, _look)
 AttentionMaskInterface.register(LOOKING, sdpa_mask)
 
 
-def _kernel_inputs(loaded: LoadedModel, layer: int, ids: Tensor, mask: Tensor) -> list[Tensor]:
+def kernel_inputs(loaded: LoadedModel, layer: int, ids: Tensor, mask: Tensor) -> list[Tensor]:
     """Queries, keys and values ``[b, h, p, e]`` that a layer hands to the kernel, by an attention function of the test."""
     inside = set(loaded.anatomy.blocks[layer].module.modules())
     caught: list[list[Tensor]] = []
@@ -63,7 +64,7 @@ def check_heads(truth: Truth, loaded: LoadedModel, eager: PreTrainedModel, ids: 
         module = site.module
 
         def reached(layer: int = layer, place: int = place) -> Tensor | None:
-            caught = _kernel_inputs(loaded, layer, ids, mask)
+            caught = kernel_inputs(loaded, layer, ids, mask)
             return functional.normalize(caught[place], dim=-1) if caught else None
 
         plain = reached()
@@ -110,3 +111,65 @@ def _width(loaded: LoadedModel, module: nn.Module, ids: Tensor, mask: Tensor) ->
     finally:
         handle.remove()
     return caught[0]
+
+
+def check_attention(
+    truth: Truth, loaded: LoadedModel, layer: int, taken: dict[str, Tensor], ids: Tensor, mask: Tensor
+) -> None:
+    """Rows times values is what attention's output projection takes, unless the family gates it in between."""
+    rows, values = taken[f"attn_weights.{layer}"], taken.get(f"v.{layer}")
+    block = loaded.anatomy.blocks[layer]
+    if block.attn_out is None or f"attn_out.{layer}" not in taken:
+        return
+    caught: list[Tensor] = []
+    handle = block.attn_out.register_forward_pre_hook(lambda _m, args: caught.append(args[0].clone()))
+    try:
+        loaded.model(input_ids=ids, attention_mask=mask, use_cache=False)
+    finally:
+        handle.remove()
+    entered = caught[0].view(*ids.shape, -1)
+    truth.near(f"attn_out.{layer} = projection", taken[f"attn_out.{layer}"].flatten(2), linear(block.attn_out, entered))
+    norms = taken.get(f"head_norm.{layer}")
+    if norms is not None:
+        parts = entered.unflatten(-1, (rows.shape[1], -1))
+        truth.near(f"head_norm.{layer} = root of the sum of squares", norms, parts.square().sum(-1).sqrt())
+        alike = _side_by_side(truth, loaded, layer, rows, entered, ids, mask)
+        if not alike and (values is None or not _mixed(rows, values, entered, mask)):
+            truth.unseen.append("heads side by side")
+    if values is None:
+        return
+    if not _mixed(rows, values, entered, mask):
+        truth.unseen.append("rows times values")
+    else:
+        truth.compared.setdefault("v", 0.0)
+
+
+def _mixed(rows: Tensor, values: Tensor, entered: Tensor, mask: Tensor) -> bool:
+    """Whether rows times values ``[b, k, g, e]``, head after head, is what entered the projection."""
+    groups = rows.shape[1] // values.shape[2]
+    mixed = torch.einsum("bhpk,bkhe->bphe", rows, values.repeat_interleave(groups, dim=2)).flatten(2)
+    return torch.allclose(mixed[mask.bool()], entered[mask.bool()], atol=1e-5)
+
+
+def _side_by_side(
+    truth: Truth, loaded: LoadedModel, layer: int, rows: Tensor, entered: Tensor, ids: Tensor, mask: Tensor
+) -> bool:
+    """The heads that ``head_norm`` tells apart are the kernel's: rows times its own values, one after the other.
+
+    False where the kernel could not be looked at.
+    """
+    projection = loaded.anatomy.blocks[layer].attn_out
+    assert projection is not None
+    again: list[Tensor] = []
+    handle = projection.register_forward_pre_hook(lambda _m, args: again.append(args[0].clone()))
+    try:
+        kernel = kernel_inputs(loaded, layer, ids, mask)
+    finally:
+        handle.remove()
+    # Sparse attention asks for the kernel by name: another name is another computation, and no measure here.
+    if not kernel or not torch.equal(again[0].view_as(entered), entered):
+        return False
+    groups = rows.shape[1] // kernel[2].shape[1]
+    mixed = torch.einsum("bhpk,bhke->bphe", rows, kernel[2].repeat_interleave(groups, dim=1)).flatten(2)
+    truth.near(f"head_norm.{layer}: heads side by side", entered[mask.bool()], mixed[mask.bool()])
+    return True

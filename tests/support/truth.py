@@ -14,8 +14,8 @@ from transformers import PreTrainedModel, StaticCache
 from neuronscope.capture.taps import read_taps
 from neuronscope.models.loaded import LoadedModel
 from support.architectures import random_ids
-from support.comparing import LENGTH, PADDED, Truth, served
-from support.heads import check_heads
+from support.comparing import LENGTH, PADDED, Truth, linear, served
+from support.heads import check_attention, check_heads
 
 Tensors = dict[str, Tensor]
 
@@ -132,7 +132,7 @@ def _projections(truth: Truth, loaded: LoadedModel, ids: Tensor, mask: Tensor, t
                 expected = linear(module, taken[f"ln2.{layer}"])
                 truth.near(f"{point}.{layer} = projection of ln2", taken[f"{point}.{layer}"], expected)
     for layer in served(loaded, "attn_weights"):
-        _attention(truth, loaded, layer, taken, ids, mask)
+        check_attention(truth, loaded, layer, taken, ids, mask)
 
 
 OUT_NAMES = re.compile(
@@ -161,37 +161,6 @@ def _neurons(truth: Truth, loaded: LoadedModel, ids: Tensor, mask: Tensor, taken
         loaded.model(input_ids=ids, attention_mask=mask, use_cache=False)
     for layer, neurons in caught.items():
         truth.near(f"mlp_act.{layer} by a bare hook", taken[f"mlp_act.{layer}"], neurons.view(*ids.shape, -1), 0.0)
-
-
-def linear(module: nn.Module, given: Tensor) -> Tensor:
-    """What a linear layer makes of a tensor, from its weights alone."""
-    weight, bias = module.weight, getattr(module, "bias", None)
-    assert isinstance(weight, Tensor)
-    turned = weight if hasattr(module, "in_features") else weight.T  # Conv1D keeps its weight the other way round
-    return functional.linear(given, turned, bias if isinstance(bias, Tensor) else None)
-
-
-def _attention(truth: Truth, loaded: LoadedModel, layer: int, taken: Tensors, ids: Tensor, mask: Tensor) -> None:
-    """Rows times values is what attention's output projection takes, unless the family gates it in between."""
-    rows, values = taken[f"attn_weights.{layer}"], taken.get(f"v.{layer}")
-    block = loaded.anatomy.blocks[layer]
-    if values is None or block.attn_out is None or f"attn_out.{layer}" not in taken:
-        return
-    groups = rows.shape[1] // values.shape[2]
-    mixed = torch.einsum("bhpk,bkhe->bphe", rows, values.repeat_interleave(groups, dim=2)).flatten(2)
-    caught: list[Tensor] = []
-    handle = block.attn_out.register_forward_pre_hook(lambda _m, args: caught.append(args[0].clone()))
-    try:
-        loaded.model(input_ids=ids, attention_mask=mask, use_cache=False)
-    finally:
-        handle.remove()
-    entered = caught[0].view(*ids.shape, -1)
-    truth.near(f"attn_out.{layer} = projection", taken[f"attn_out.{layer}"].flatten(2), linear(block.attn_out, entered))
-    real = mask.bool()
-    if not torch.allclose(mixed[real], entered[real], atol=1e-5):
-        truth.unseen.append("rows times values")
-    else:
-        truth.compared.setdefault("v", 0.0)
 
 
 def _routers(truth: Truth, loaded: LoadedModel, taken: Tensors) -> None:

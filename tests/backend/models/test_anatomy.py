@@ -120,6 +120,10 @@ def test_attention_of_values_gives_attention_output(loaded: LoadedModel, taken: 
         with torch.no_grad():
             expected = block.attn_out(mixed.flatten(1))
         assert torch.allclose(taken[f"attn_out.{layer}"], expected, atol=1e-5)
+        assert torch.allclose(taken[f"head_norm.{layer}"], mixed.square().sum(-1).sqrt(), atol=1e-5)
+        loaded.anatomy.check_unit(Unit(Address("head_norm", layer), 3))
+        with pytest.raises(BadAddress, match="has 4 units"):
+            loaded.anatomy.check_unit(Unit(Address("head_norm", layer), 4))
 
 
 def test_norms_feed_attention_and_mlp(loaded: LoadedModel, family: str, taken: Tensors) -> None:

@@ -45,6 +45,7 @@ POINTS: dict[str, Point] = dict(
         _row("k", "p g e", True, "keys as projected, before any key norm and rotary embedding"),
         _row("v", "p g e", True, "values as projected"),
         _row("attn_weights", "h p k", True, "softmax attention"),
+        _row("head_norm", "p h", True, "L2 norm of what each head hands to attention's output projection"),
         _row("attn_out", "p d", True, "output of attention's output projection"),
         _row("attn_add", "p d", True, "what attention adds to the stream, after any post-norm or multiplier"),
         _row("resid_mid", "p d", True, "the stream after attention"),

@@ -75,13 +75,13 @@ class Anatomy:
     def width(self, address: Address) -> int:
         """Number of units of a ``[position, unit]`` point; raises as :meth:`site` does."""
         self.site(address)
-        sizes = {"d": self.d_model, "m": self.d_mlp or 0, "v": self.vocabulary}
         letter = address.row.axes[-1]
-        if not address.row.has_units or letter not in sizes:
+        if not address.row.has_units:
             raise BadAddress(f"{address} has no single units.")
-        if letter == "m" and address.layer is not None:
-            return self.neurons_in(address.layer)
-        return sizes[letter]
+        if address.layer is not None and letter in "mhx":
+            block = self.blocks[address.layer]
+            return {"m": neuron_count(block), "h": block.heads, "x": block.expert_count}[letter]
+        return self.vocabulary if letter == "v" else self.d_model
 
     def neurons_in(self, layer: int) -> int:
         """Neurons of one layer; families may differ from layer to layer."""

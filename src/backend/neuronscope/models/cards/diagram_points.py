@@ -27,6 +27,7 @@ HOMES = {
     "k": ("k", "qkv", "attention", "mixer"),
     "v": ("v", "qkv", "attention", "mixer"),
     "attn_weights": ("attention", "mixer"),
+    "head_norm": ("attn-out", "attention", "mixer"),
     "attn_out": ("attn-out", "attention", "mixer"),
     "attn_add": ("post-attention", "attn-out", "attention", "mixer"),
     "resid_mid": ("add-attention", "add"),

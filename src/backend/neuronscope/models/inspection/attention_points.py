@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from neuronscope.models.attention import AttentionCall
 from neuronscope.models.inspection.kinds import mixer_word
-from neuronscope.models.inspection.layouts import distinct_heads, projected_as
+from neuronscope.models.inspection.layouts import HeadNorms, distinct_heads, projected_as
 from neuronscope.models.inspection.naming import ModuleNames
 from neuronscope.models.inspection.probe import PROBE_BATCH, PROBE_LENGTH, Recording, agrees, same
 from neuronscope.models.inspection.sites import BlockSites, Place, whole
@@ -15,7 +15,7 @@ from neuronscope.models.inspection.structure import ATTN_OUT_NAMES, QKV_NAMES, B
 from neuronscope.models.inspection.watching import AppliedWeights
 
 Call = AttentionCall | AppliedWeights
-POINTS = "q k v attn_weights attn_out attn_add ln1"
+POINTS = "q k v attn_weights head_norm attn_out attn_add ln1"
 
 
 def locate(
@@ -85,7 +85,7 @@ def find_attention(
     earlier: list[Call | None],
     names: ModuleNames,
 ) -> None:
-    """Sites of ``q``, ``k``, ``v``, ``attn_weights`` and ``attn_out``, or why they are refused."""
+    """Sites of ``q``, ``k``, ``v``, ``attn_weights``, ``head_norm`` and ``attn_out``, or why they are refused."""
     assert block.attention is not None
     found.places["attn_weights"] = Place(core, "attention", whole, own=core not in seen.attention)
     _projections(found, block, call, seen, names)
@@ -152,11 +152,22 @@ def _output(found: BlockSites, block: Block, core: nn.Module, call: Call, seen: 
         if given is None or taken is None:
             continue
         ends = same(given, seen.outputs.get(block.attention)) or same(given, seen.outputs.get(core))
-        if ends or (mixed is not None and taken.shape == mixed.shape and _near(taken, mixed)):
+        by_head = mixed is not None and taken.shape == mixed.shape and _near(taken, mixed)
+        if ends or by_head:
             block.attn_out = module
             found.put("attn_out", module, "output")
+            if by_head:
+                block.heads = call.weights().shape[1]
+                found.put("head_norm", module, "input", HeadNorms(block.heads))
+            elif mixed is None:
+                found.refuse("head_norm", "what reaches its attention could not be watched, so no head's part is known")
+            else:
+                found.refuse(
+                    "head_norm",
+                    "its output projection does not take rows times values head by head; something else acts in between",
+                )
             return
-    found.refuse("attn_out", "no projection takes what its attention gives, or gives what its attention returns")
+    found.refuse("attn_out head_norm", "no projection takes what its attention gives, or gives what its attention returns")
 
 
 def _mixed(call: Call) -> Tensor | None:

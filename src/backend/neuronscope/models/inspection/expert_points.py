@@ -77,6 +77,7 @@ def _router(found: BlockSites, block: Block, seen: Recording) -> None:
             for take in _ways(made[-1]):
                 if _equal(take(given).reshape(TOKENS, width), probabilities):
                     found.put("router", module, "output", take, item)
+                    block.expert_count = width
                     return
     found.refuse("router", "its router's probabilities are not what any of its modules gives")
 

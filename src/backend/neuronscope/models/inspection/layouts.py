@@ -32,6 +32,18 @@ class Layout:
         return torch.reshape(part, (*part.shape[:-2], self.heads, self.width))
 
 
+@dataclass(frozen=True)
+class HeadNorms:
+    """Of heads that lie side by side, each one's L2 norm."""
+
+    heads: int
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        """``[b, p, head × width]`` to ``[b, p, head]``, summed in float32 and given in the tensor's own dtype."""
+        parts: Tensor = tensor.unflatten(-1, (self.heads, -1))
+        return torch.linalg.vector_norm(parts, dim=-1, dtype=torch.float32).to(tensor.dtype)
+
+
 def layouts(outputs: int, heads: int, width: int) -> Iterator[Layout]:
     """Every layout of that many heads in a projection of that many outputs, the plain ones first."""
     if outputs == heads * width:

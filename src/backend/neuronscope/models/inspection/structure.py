@@ -35,12 +35,16 @@ class Block:
     mlp: nn.Module | None = None
     """The module whose input is the MLP's; in families that keep its layers in the block itself (OPT), the first of them."""
     experts: bool = False
+    expert_count: int = 0
+    """Experts that the router was seen to choose among."""
     norms: list[nn.Module] = field(default_factory=list)
     q: nn.Module | None = None
     k: nn.Module | None = None
     v: nn.Module | None = None
     qkv: nn.Module | None = None
     attn_out: nn.Module | None = None
+    heads: int = 0
+    """Heads whose parts of what ``attn_out`` takes were proved."""
     mlp_in: nn.Module | None = None
     gate: nn.Module | None = None
     up: nn.Module | None = None
