@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ CREATE TABLE tensors(step INTEGER NOT NULL, address TEXT NOT NULL, dtype TEXT NO
   data BLOB NOT NULL, PRIMARY KEY(step, address));
 CREATE TABLE receipts(step INTEGER PRIMARY KEY, chunk BLOB NOT NULL);
 """
+PATIENCE = 2.0
+"""Seconds that the end of a trace waits for those who are reading it."""
 TABLES = frozenset(" ".join(one.split()) for one in _SCHEMA.split(";") if one.strip())
 """What a trace file holds, each as SQLite keeps it, white space made equal."""
 
@@ -94,7 +97,7 @@ class TraceWriter:
         with full_disk_named():
             self._meta(end=to_map(end), closed=True)
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.execute("PRAGMA journal_mode=DELETE")
+            self._leave_wal()
 
     def close(self) -> None:
         """Close the file as it is; one that was not finished keeps its committed steps."""
@@ -116,6 +119,21 @@ class TraceWriter:
             self._db.close()
         else:
             self.discard()
+
+    def _leave_wal(self) -> None:
+        # SQLite refuses this at once while anybody has the file open, whatever its time limit. Who reads it for longer
+        # keeps it as it is: whole, with an empty log beside it.
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=DELETE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                if time.monotonic() > end:
+                    return
+            time.sleep(0.01)
 
     def _meta(self, **values: object) -> None:
         rows = [(key, json.dumps(value)) for key, value in values.items()]
