@@ -23,6 +23,7 @@ COMMANDS = {
     "index": "Build and list indexes: what drives each neuron.",
     "query": "Ask an index about a neuron or a token.",
     "groups": "Keep sets of units under a name.",
+    "calibrate": "Find the units that a model can't do without, and protect them.",
     "analyse": "Cluster or project neurons.",
     "token": "Print the running server's access token or address.",
 }

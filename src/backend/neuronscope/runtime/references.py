@@ -8,6 +8,7 @@ import numpy as np
 
 from neuronscope.capture.values import Lookup, Reference
 from neuronscope.core.errors import Conflict, NotFound
+from neuronscope.runtime.calibration import protected_units
 from neuronscope.runtime.groups import units_for
 from neuronscope.traces.store import Trace
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 
 def lookup(loaded: LoadedModel, workspace: Workspace) -> Lookup:
-    """References, traces and groups of a workspace, for interventions on a model."""
+    """References, traces and groups of a workspace, and the units that it protects, for interventions on a model."""
     return Lookup(
         reference=lambda index_id: index_reference(loaded, workspace, index_id),
         trace=lambda trace_id: Trace.open(workspace.trace_path(trace_id)),
+        protected=protected_units(workspace, loaded.key),
         group=lambda group_id: units_for(workspace, loaded, group_id),
     )
 

@@ -14,6 +14,7 @@ from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.sources import BUNDLED_ID, SourcesAndPaths
 from neuronscope.models.parity import Parity
+from neuronscope.runtime.calibration import BOUND, DOCUMENTS, PER_LAYER
 from neuronscope.runtime.opening import open_model, wrap_model
 from neuronscope.runtime.workspace import Workspace
 from neuronscope.traces.store import Trace
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from neuronscope.core.trace_config import TraceConfig
     from neuronscope.corpus.index import Index
     from neuronscope.models.cards.card import Card
+    from neuronscope.runtime.calibration import Calibration
     from neuronscope.runtime.run import Generated, Run
 
 
@@ -163,6 +165,38 @@ class Scope:
     def __repr__(self) -> str:
         loaded, a = self.loaded, self.loaded.anatomy
         neurons = f" of {a.d_mlp} neurons" if a.d_mlp else ""
+    def calibrate(
+        self,
+        corpus: str | Path = "bundled",
+        *,
+        text: str | None = None,
+        points: Sequence[str] | None = None,
+        per_layer: int | None = PER_LAYER,
+        bound: float = BOUND,
+        documents: int = DOCUMENTS,
+        field: str = "text",
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Calibration:
+        """Find the units whose ablation alone raises the loss beyond ``bound``, and protect them from interventions.
+
+        Tested on the first ``documents`` of a corpus, or on a ``text``; the rest as in
+        :func:`neuronscope.runtime.calibration.calibrate`.
+        """
+        from neuronscope.corpus.readers import from_texts
+        from neuronscope.runtime.calibration import calibrate
+        from neuronscope.runtime.indexing import open_corpus
+
+        texts = open_corpus(corpus, documents, field) if text is None else from_texts([text], "a text")
+        asked: dict[str, Any] = {"points": points, "per_layer": per_layer, "bound": bound, "progress": progress}
+        return calibrate(self.workspace, self.loaded, texts, **asked)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What :meth:`calibrate` found for these very weights; ``None``, and no unit protected, where it was not asked."""
+        from neuronscope.runtime.calibration import kept
+
+        return kept(self.workspace, self.loaded.key)
+
         form = loaded.dtype if loaded.quantization == "none" else f"{loaded.quantization} in {loaded.dtype}"
         return f"<Scope on {self.model_id}: {a.layer_count} layers{neurons}, {form}>"
 

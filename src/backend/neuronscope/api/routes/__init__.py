@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from neuronscope.api.routes import (
     analyses,
+    calibrations,
     captures,
     cards,
     corpora,
@@ -22,5 +23,5 @@ from neuronscope.api.routes import (
 
 ALL = (
     health, system, models, cards, precisions, captures, generations, traces, corpora, indexes, neurons, tokens, groups,
-    analyses, jobs,
+    calibrations, analyses, jobs,
 )  # fmt: skip

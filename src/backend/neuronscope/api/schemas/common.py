@@ -46,3 +46,33 @@ IntList = Annotated[list[int], BeforeValidator(_split_commas)]
 """Integers of a query, as ``1,2,3`` or as a repeated parameter."""
 
 ModelId = Annotated[str, Field(min_length=1, max_length=200, description="Id of a listed model or of the hub.")]
+
+CorpusId = Annotated[
+    str,
+    Field(
+        max_length=300,
+        pattern=r"^(bundled|local/[a-z0-9][a-z0-9_.-]{0,79}|hf:[A-Za-z0-9][A-Za-z0-9_./:%\[\]-]{0,296})$",
+        description="``bundled``, ``local/<name>``, or ``hf:NAME``, ``hf:NAME:CONFIGURATION:SPLIT`` for a data set of the hub.",
+    ),
+]
+
+PointName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}(\.[0-9]{1,5})?$")]
+"""A hook point, or an address: a point and a layer."""
+
+PointOnly = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+"""A hook point without a layer."""
+UnitName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}\.[0-9]{1,5}:[0-9]{1,8}$")]
+"""A unit of any point: ``resid_post.3:17``."""
+UnitNumber = Annotated[int, Field(ge=0, le=100_000_000)]
+LayerNumber = Annotated[int, Field(ge=0, le=100_000)]
+UnitList = Annotated[list[UnitNumber | UnitName], BeforeValidator(_split_commas), Field(min_length=1, max_length=1000)]
+"""Units of a query, numbers or names, as ``1,2,3`` or as a repeated parameter."""
+
+
+class UnitRequest(Request):
+    """What names one unit: by layer and number, which means a neuron, or by the whole name of any point's unit."""
+
+    layer: LayerNumber | None = None
+    """Left out where ``unit`` is a whole name."""
+    unit: UnitNumber | UnitName
+    """A neuron's number, or a unit's name such as ``resid_post.3:17``."""

@@ -1,0 +1,73 @@
+"""Calibrations over REST, on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+BODY = {"model_id": "local/two", "text": "The cat sat on the mat.", "per_layer": 2, "bound": 1e-9}
+QUERY = {"model_id": "local/two"}
+
+
+@pytest.fixture
+def job(server: Any) -> Iterator[dict[str, Any]]:
+    answer = server.client.post("/api/calibrations", json=BODY)
+    assert answer.status_code == 202, answer.text
+    yield server.wait(answer.json())
+    server.client.delete("/api/calibrations", params=QUERY)
+
+
+def test_the_job_says_what_is_kept(server: Any, client: httpx.Client, job: dict[str, Any]) -> None:
+    assert job["state"] == "done", job
+    assert (job["kind"], job["model_id"], job["progress"]["unit"]) == ("calibration", "local/two", "units")
+    found = job["result"]
+    assert job["progress"]["done"] == job["progress"]["total"] == found["tested"] == 8
+    assert found["units"] == 2 * (24 + 16)
+    assert found["protected"]
+    assert all(one["rise"] > 1e-9 for one in found["protected"])
+    assert client.get("/api/calibrations", params=QUERY).json() == found
+    kept = server.services.engine.run("local/two", lambda loaded: loaded.key)
+    assert found["model_key"] == kept
+
+
+def test_a_forgotten_calibration_is_gone(client: httpx.Client, job: dict[str, Any]) -> None:
+    assert client.delete("/api/calibrations", params=QUERY).json() == {"forgotten": "local/two"}
+    for gone in (client.get("/api/calibrations", params=QUERY), client.delete("/api/calibrations", params=QUERY)):
+        assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
+        assert "not been calibrated" in gone.json()["error"]["message"]
+
+
+def test_the_same_wish_is_one_job_and_it_can_be_cancelled(server: Any, client: httpx.Client) -> None:
+    body = {"model_id": "local/two", "corpus": "bundled", "documents": 1000, "per_layer": None}
+    first, second = (client.post("/api/calibrations", json=body).json() for _ in range(2))
+    assert first["job_id"] == second["job_id"]
+    client.delete(f"/api/jobs/{first['job_id']}")
+    assert server.wait(first)["state"] == "cancelled"
+    assert client.get("/api/calibrations", params=QUERY).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({"corpus": "bundled"}, 400, "bad_request"),
+        ({"text": ""}, 422, "invalid_request"),
+        ({"bound": 0}, 422, "invalid_request"),
+        ({"per_layer": 0}, 422, "invalid_request"),
+        ({"model_id": "local/three"}, 404, "not_found"),
+        ({"text": None, "corpus": "local/nowhere"}, 404, "not_found"),
+        ({"text": None, "corpus": "../secrets"}, 422, "invalid_request"),
+    ],
+)
+def test_what_can_not_be_asked_is_refused_at_once(
+    client: httpx.Client, fields: dict[str, Any], status: int, code: str
+) -> None:
+    answer = client.post("/api/calibrations", json={**BODY, **fields})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+def test_what_the_model_lacks_is_the_jobs_error(server: Any, client: httpx.Client) -> None:
+    job = server.wait(client.post("/api/calibrations", json={**BODY, "points": ["mlp_pre"]}).json())
+    assert (job["state"], job["error"]["code"]) == ("failed", "point_unavailable")
