@@ -108,3 +108,22 @@ def serve_with(tmp_path: Path, page_folder: Path) -> Callable[..., Any]:
         return serving(Settings(**{"web": page_folder, "token": TOKEN, **fields}), Workspace(tmp_path / "own"))
 
     return start
+
+
+@pytest.fixture(scope="session")
+def long_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``long`` and ``other``: models whose runs last until they are stopped."""
+    from support.live import save_long
+
+    folder = tmp_path_factory.mktemp("long")
+    save_long(folder / "long", seed=1)
+    save_long(folder / "other", seed=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def live(long_models: Path, page_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server over them."""
+    workspace = Workspace(tmp_path_factory.mktemp("live"))
+    with serving(Settings(token=TOKEN, model_dirs=(long_models,), web=page_folder), workspace) as running:
+        yield running

@@ -101,7 +101,7 @@ class Connection:
             kind, fields = read_message(message, self._handlers)
             schema, handler = self._handlers[kind]
             try:
-                body = schema.model_validate(fields)
+                body = schema.model_validate(fields, strict=True)
             except ValidationError as failure:
                 raise_invalid(failure)
             await handler(body)
@@ -114,7 +114,7 @@ class Connection:
     async def _generate(self, body: GenerationRequest) -> None:
         self._check_room()
         run = await asyncio.to_thread(begin, self._services, body, attended=True)
-        await self._follow(run, 0, None)
+        await self._follow(run, 0, None, place=True)
 
     async def _watch(self, body: WatchRequest) -> None:
         if body.trace_id not in self._watching:
@@ -141,7 +141,7 @@ class Connection:
     async def _credit(self, body: CreditRequest) -> None:
         self._credits = min(MOST_CREDIT, self._credits + body.frames)
 
-    async def _follow(self, run: LiveRun, first: int, speed: float | None) -> None:
+    async def _follow(self, run: LiveRun, first: int, speed: float | None, place: bool = False) -> None:
         """Watch a live run from a step on."""
         changed, loop = asyncio.Event(), asyncio.get_running_loop()
 
@@ -150,7 +150,7 @@ class Connection:
                 with contextlib.suppress(RuntimeError):  # the server has shut down
                     loop.call_soon_threadsafe(changed.set)
 
-        await self._carry(run.trace_id, run.watch(first, wake), changed, speed)
+        await self._carry(run.trace_id, run.feed.watch(first, wake, place), changed, speed)
 
     async def _carry(
         self, trace_id: str, watcher: Watcher | Recorded, changed: asyncio.Event, speed: float | None

@@ -86,14 +86,15 @@ class Feed:
             while self._latest:
                 self._forget()
 
-    def watch(self, first: int, wake: Callable[[], None]) -> Watcher:
+    def watch(self, first: int, wake: Callable[[], None], place: bool = False) -> Watcher:
         """Watch from a step on; ``wake`` is called from other threads when there may be something new.
 
+        With ``place`` the run's last place in the line comes first, also where the run has begun meanwhile.
         Raises :class:`NotFound` for a step that is more than one ahead.
         """
         with self.lock:
             check_first(first, self.step_count)
-            watcher = Watcher(self, first, wake)
+            watcher = Watcher(self, first, wake, place)
             self._watchers.add(watcher)
         return watcher
 
@@ -129,25 +130,28 @@ class Watcher:
     on in the file, which takes a while: call it in a thread of its own.
     """
 
-    def __init__(self, feed: Feed, first: int, wake: Callable[[], None]) -> None:
+    def __init__(self, feed: Feed, first: int, wake: Callable[[], None], place: bool) -> None:
         self.wake = wake
         self.ended = False
         self._feed = feed
         self._from: Order = (first - 1, 1)
         self._at: Order = NOTHING
         self._queued: Frame | None = None
+        self._place = place
 
     def take(self) -> Frame | None:
         """The next frame, where it is in memory."""
         feed = self._feed
         with feed.lock:
+            waits = feed.start is None and feed.end is None
+            if waits or self._place:
+                self._place, before = False, self._queued
+                self._queued = feed.queued
+                if waits or before is None:
+                    return feed.queued if feed.queued is not before else None
             if self._at == NOTHING and feed.start is not None:
                 self._at = self._from
                 return feed.start
-            if feed.start is None and feed.end is None:
-                fresh = feed.queued is not self._queued
-                self._queued = feed.queued
-                return feed.queued if fresh else None
             if self._missed():
                 return None
             found = feed.after(self._at)
