@@ -29,3 +29,17 @@ export function clipToken(text: string, length = 12): string {
   const characters = [...showToken(text)];
   return characters.length > length ? `${characters.slice(0, length - 1).join("")}…` : characters.join("");
 }
+
+/** Tokens as one text. Those that hold only a part of a character are shown as `<0xE2>`; together they make it whole. */
+export function joinTokens(tokens: readonly string[]): string {
+  return tokens.join("").replace(/(?:<0x[89A-F][0-9A-F]>)+/g, (shown) => {
+    const bytes = Uint8Array.from(shown.match(/[0-9A-F]{2}(?=>)/g) ?? [], (pair) =>
+      Number.parseInt(pair, 16),
+    );
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      return shown;
+    }
+  });
+}
