@@ -9,7 +9,8 @@ import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from neuronscope.api.asgi import create_asgi
 from neuronscope.api.services import Services
 from neuronscope.api.settings import FIRST_PORT, Settings
 from neuronscope.core.errors import BadRequest, Conflict
+from neuronscope.runtime.elsewhere import Elsewhere
 from neuronscope.runtime.servers import announced
 from neuronscope.runtime.workspace import Workspace
 
@@ -34,14 +36,19 @@ def serve(
     port: int | None = None,
     open_browser: bool = True,
     say: Callable[[str], None] = print,
+    elsewhere: Elsewhere | None = None,
+    alongside: Sequence[Callable[[Services], AbstractContextManager[object]]] = (),
 ) -> None:
     """Serve until interrupted. ``port`` None takes 5000 or the next free one; a port that is named must be free.
+
+    ``elsewhere`` are models that run on other servers. What ``alongside`` gives for the services is entered before the
+    server answers and left when it has ended; what its making raises keeps it from starting.
 
     Raises :class:`Conflict` where the port is taken, :class:`BadRequest` for a host that this machine does not have.
     """
     listener = listen(settings.host, port)
     settings = replace(settings, port=listener.getsockname()[1])
-    services = Services(settings, workspace)
+    services = Services(settings, workspace, elsewhere)
 
     def started() -> None:
         if port is None and settings.port != FIRST_PORT:
@@ -54,8 +61,11 @@ def serve(
     # uvicorn raises the signal again once it has shut down; as an interrupt it leaves time to tidy up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with token_file(workspace.token_file, settings), contextlib.suppress(KeyboardInterrupt):
-            make_server(services, started).run(sockets=[listener])
+        with contextlib.ExitStack() as stack:
+            for join in alongside:
+                stack.enter_context(join(services))
+            with token_file(workspace.token_file, settings), contextlib.suppress(KeyboardInterrupt):
+                make_server(services, started).run(sockets=[listener])
     finally:
         listener.close()
         services.close()

@@ -7,7 +7,8 @@ import threading
 
 from neuronscope.api.settings import Settings
 from neuronscope.core.errors import Conflict, NeuronScopeError
-from neuronscope.models.loading.sources import BUNDLED_ID, Sources
+from neuronscope.models.loading.sources import BUNDLED_ID
+from neuronscope.runtime.elsewhere import Elsewhere, LocalSources
 from neuronscope.runtime.engine import Engine, import_model_stack
 from neuronscope.runtime.isolated import Isolated
 from neuronscope.runtime.jobs import Jobs
@@ -21,14 +22,15 @@ log = logging.getLogger("neuronscope.api")
 class Services:
     """The parts of one server. Making it imports neither torch nor any model."""
 
-    def __init__(self, settings: Settings, workspace: Workspace) -> None:
+    def __init__(self, settings: Settings, workspace: Workspace, elsewhere: Elsewhere | None = None) -> None:
         self.settings = settings
         self.workspace = workspace
-        self.engine = Engine(Sources(settings.model_dirs, dict(settings.trusted)))
+        self.elsewhere = elsewhere
+        self.engine = Engine(LocalSources(settings.model_dirs, dict(settings.trusted), elsewhere))
         self.shelf = Shelf(workspace, self.engine)
         self.jobs = Jobs(workspace.jobs)
         self.isolated = Isolated()
-        self.live = LiveRuns(self.engine, workspace, self.present)
+        self.live = LiveRuns(self.engine, workspace, self.present, elsewhere)
         self._imported = threading.Event()
 
     @property

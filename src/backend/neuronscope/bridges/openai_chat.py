@@ -12,7 +12,7 @@ from typing import Any
 from neuronscope.bridges.chat_dialects import MOST_TOP
 from neuronscope.bridges.chat_http import TurnedDown, post_lines
 from neuronscope.bridges.chat_pieces import Finish, Piece
-from neuronscope.bridges.chat_servers import ChatServer
+from neuronscope.bridges.chat_servers import ChatServer, ChatServers
 from neuronscope.core.errors import BadRequest, ChatServerFailed, NeuronScopeError, UnsupportedModel, WorkFailed
 from neuronscope.core.events import Done, Event, Failed, Start, Step
 from neuronscope.core.generation import GenerateRequest
@@ -92,7 +92,9 @@ class ChatGeneration:
                 loop, task = self._waiting
                 loop.call_soon_threadsafe(task.cancel)
 
-    def intervene(self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True) -> None:
+    def intervene(
+        self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True, only: str | None = None
+    ) -> None:
         """Refused with the reason, unless it would change nothing."""
         if interventions:
             raise self._nothing_inside("so nothing can be changed in it")
@@ -175,3 +177,18 @@ def _step(number: int, piece: Piece) -> Step:
         logprob=piece.logprob,
         top=piece.top,
     )
+
+
+class ChatModels(ChatServers):
+    """The models of the servers, as the program takes models that run elsewhere."""
+
+    def source(
+        self,
+        model_id: str,
+        request: GenerateRequest,
+        config: TraceConfig,
+        interventions: Sequence[Intervention],
+        trace_id: str,
+    ) -> ChatGeneration:
+        """A run on one of them; errors as :class:`ChatGeneration`."""
+        return ChatGeneration(*self.find(model_id), request, config, interventions, trace_id)

@@ -120,15 +120,17 @@ class Generation:
         """End the run before its next step."""
         self._stopped.set()
 
-    def intervene(self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True) -> None:
+    def intervene(
+        self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True, only: str | None = None
+    ) -> None:
         """Change what is in force from the next step on: all of it, or with ``replace`` false these beside the rest.
 
-        One with the id of another takes its place. An empty list clears them. Raises as the constructor does, and then
-        nothing changes.
+        With ``only`` they take the place of those whose ids begin with it, and of no others. One with the id of another
+        takes its place. An empty list clears them. Raises as the constructor does, and then nothing changes.
         """
         given = read_interventions(interventions)
         with self._lock:
-            kept = {} if replace else {one.id: one for one in self._given}
+            kept = {one.id: one for one in self._given if not replace or (only and not one.id.startswith(only))}
             merged = tuple({**kept, **{one.id: one for one in given}}.values())
             self._pending = self._changes.prepare(merged)
             self._given = self._pending.interventions

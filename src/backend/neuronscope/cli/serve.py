@@ -19,6 +19,16 @@ from neuronscope.cli.options import model_dir_option, remote_code_option
 @click.option("--no-token", is_flag=True, help="Ask clients for no token; on this machine only.")
 @model_dir_option
 @remote_code_option
+@click.option(
+    "--chat-server",
+    "chat_servers",
+    multiple=True,
+    metavar="SERVER",
+    help="List the models of a chat server: ollama, lmstudio, or NAME=http://127.0.0.1:1234/v1. May be repeated.",
+)
+@click.option(
+    "--mri-server", "mri_port", type=click.IntRange(1, 65535), help="Port for LLMRI's viewer, on this machine only."
+)
 @click.option("--dev-origin", hidden=True, help="One more origin that may call: for work on the page.")
 def command(
     host: str,
@@ -27,6 +37,8 @@ def command(
     no_token: bool,
     model_dirs: tuple[Path, ...],
     trusted: tuple[tuple[str, str], ...],
+    chat_servers: tuple[str, ...],
+    mri_port: int | None,
     dev_origin: str | None,
 ) -> None:
     """Start the server and open the page."""
@@ -42,7 +54,26 @@ def command(
     )
     if no_token:
         settings = replace(settings, token=None)
-    serve(settings, Workspace.default(), port=port, open_browser=not no_browser, say=click.echo)
+    elsewhere = None
+    if chat_servers:
+        from neuronscope.bridges.chat_servers import read_server
+        from neuronscope.bridges.openai_chat import ChatModels
+
+        elsewhere = ChatModels([read_server(text) for text in chat_servers])
+    alongside = []
+    if mri_port is not None:
+        from neuronscope.bridges.mri_socket import MriSocket
+
+        alongside.append(lambda services: MriSocket(mri_port).join(services.live))
+    serve(
+        settings,
+        Workspace.default(),
+        port=port,
+        open_browser=not no_browser,
+        say=click.echo,
+        elsewhere=elsewhere,
+        alongside=alongside,
+    )
     # Everything is tidied up. A thread still inside torch would abort the process as the interpreter takes itself down.
     sys.stdout.flush()
     os._exit(0)

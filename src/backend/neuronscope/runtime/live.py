@@ -14,6 +14,7 @@ from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import check_id
 from neuronscope.core.intervention import Intervention, read_interventions
 from neuronscope.core.trace_config import TraceConfig
+from neuronscope.runtime.elsewhere import Elsewhere
 from neuronscope.runtime.engine import Engine, import_model_stack
 from neuronscope.runtime.live_line import Line
 from neuronscope.runtime.live_run import LiveRun
@@ -36,8 +37,15 @@ class LiveRuns:
     take twice as long. ``on_begin`` is called with each new run, before it may begin.
     """
 
-    def __init__(self, engine: Engine, workspace: Workspace, present: Callable[[str | None], str]) -> None:
-        """``present`` gives the id of a model that is on this machine and refuses others."""
+    def __init__(
+        self,
+        engine: Engine,
+        workspace: Workspace,
+        present: Callable[[str | None], str],
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        """``present`` gives the id of a model that is on this machine and refuses others; ``elsewhere`` has its own."""
+        self._elsewhere = elsewhere
         self.on_begin: list[Callable[[LiveRun], None]] = []
         self._engine, self._workspace, self._present = engine, workspace, present
         self._line = Line()
@@ -59,7 +67,7 @@ class LiveRuns:
         model that is not on this machine or too many runs. What only the model can tell is the run's last event.
         """
         checked, given = TraceConfig.of(config), read_interventions(interventions)
-        run = LiveRun(self._present(model_id), request, checked, given, self._workspace, attended)
+        run = self._new(model_id, request, checked, given, attended)
         with self._lock:
             if self._closed:
                 raise Conflict("The server is shutting down.", "Start it again.")
@@ -67,7 +75,7 @@ class LiveRuns:
             if before >= WAITING:
                 raise Conflict(f"{WAITING} runs are waiting already.", "Wait for some to end, or stop them.")
             self._runs[run.trace_id] = run
-        run.moved(before)
+        run.moved(0 if run.source is not None else before)
         for joined in self.on_begin:
             joined(run)
         threading.Thread(target=self._execute, args=(run,), name=f"live-{run.trace_id}", daemon=True).start()
@@ -110,6 +118,21 @@ class LiveRuns:
         for run in runs:
             run.finished.wait(max(0.0, end - time.monotonic()))
 
+    def _new(
+        self,
+        model_id: str | None,
+        request: GenerateRequest,
+        config: TraceConfig,
+        interventions: tuple[Intervention, ...],
+        attended: bool,
+    ) -> LiveRun:
+        away = self._elsewhere
+        if away is None or model_id is None or not away.owns(model_id):
+            return LiveRun(self._present(model_id), request, config, interventions, self._workspace, attended)
+        run = LiveRun(model_id, request, config, interventions, self._workspace, attended)
+        run.source = away.source(model_id, request, config, interventions, run.trace_id)
+        return run
+
     def _active(self) -> list[LiveRun]:
         return [run for run in self._runs.values() if run.state != "ended"]
 
@@ -130,6 +153,11 @@ class LiveRuns:
 
     def _take_turn(self, run: LiveRun) -> None:
         import_model_stack()
+        if run.source is not None:
+            # Its server is another program, with a line of its own.
+            run.check()
+            run.follow(run.source)
+            return
         place = self._line.join(self._device(run.model_id), run.moved)
         try:
             # Loaded before its turn, so that a run whose model is there need not wait for another's to be read.

@@ -17,7 +17,9 @@ from neuronscope.traces.wire import Frame
 
 if TYPE_CHECKING:
     from neuronscope.capture.generate import StepRows
+    from neuronscope.capture.values import Lookup
     from neuronscope.models.loaded import LoadedModel
+    from neuronscope.runtime.elsewhere import Source
     from neuronscope.runtime.run import Run
     from neuronscope.runtime.workspace import Workspace
 
@@ -29,6 +31,9 @@ within seconds and finds its run going on; one that was closed doesn't hold the 
 
 class LiveRun:
     """A run as the server holds it. ``rows`` is read when it begins: who wants the blocks' outputs puts itself there.
+
+    ``joined`` are called with the model when it is there, before its first pass: what they change by :meth:`intervene`
+    is in force from the first token on. ``source`` is set for a run on a model elsewhere.
 
     An ``attended`` run was asked for by somebody who watches: it is stopped, its trace kept, when the last watcher has
     been gone for :data:`GRACE` seconds. Any other goes on to its end.
@@ -48,6 +53,8 @@ class LiveRun:
         self.request = request
         self.position = 0
         self.rows: StepRows | None = None
+        self.joined: list[Callable[[LoadedModel, Lookup], None]] = []
+        self.source: Source | None = None
         self.recording_error: NeuronScopeError | None = None
         self.feed = Feed(self.trace_id, workspace.trace_path(self.trace_id))
         self.stopped = threading.Event()
@@ -85,7 +92,9 @@ class LiveRun:
             if self._run is not None:
                 self._run.stop()
 
-    def intervene(self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True) -> None:
+    def intervene(
+        self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True, only: str | None = None
+    ) -> None:
         """Change what is in force from the next step on, as :meth:`Generation.intervene`.
 
         Raises :class:`Conflict` where it has not begun or has ended.
@@ -97,7 +106,7 @@ class LiveRun:
                 "This run has ended." if ended else "This run has not begun.",
                 "Begin another one." if ended else "Wait for its start, or give interventions with the request.",
             )
-        run.intervene(interventions, replace)
+        run.intervene(interventions, replace, only)
 
     def moved(self, position: int) -> None:
         """Tell its place in the line."""
@@ -115,15 +124,21 @@ class LiveRun:
         """Generate to the end, on the model's thread. Raises what refuses the request; what goes wrong later is an event."""
         from neuronscope.capture.generate import Generation
         from neuronscope.runtime.references import lookup
-        from neuronscope.runtime.run import Run
 
         self.check()
         found = lookup(loaded, self._workspace)
         given = (self.request, self._config, self._interventions, found, self.trace_id, self.rows)
-        with Run(Generation(loaded, *given), self._workspace.traces, self.feed.publish) as run:
+        self.follow(Generation(loaded, *given), lambda: [joined(loaded, found) for joined in self.joined])
+
+    def follow(self, source: Source, begun: Callable[[], object] = lambda: None) -> None:
+        """Go through a source's events to the end, recording and publishing them; ``begun`` is called before the first."""
+        from neuronscope.runtime.run import Run
+
+        with Run(source, self._workspace.traces, self.feed.publish) as run:
             with self._lock:
                 self._run = run
             try:
+                begun()
                 for _ in run:
                     if self.stopped.is_set() or self._deserted():
                         run.stop()

@@ -8,11 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from neuronscope.capture.generate import Generation
 from neuronscope.core.errors import NeuronScopeError
 from neuronscope.core.events import Done, Event, Failed, Receipt, Start, Step, Token
 from neuronscope.core.intervention import Intervention
 from neuronscope.models.loaded import LoadedModel
+from neuronscope.runtime.elsewhere import Source
+from neuronscope.runtime.keeping import Keeping, Removed
 from neuronscope.traces.recorder import Recorder
 from neuronscope.traces.store import Trace
 from neuronscope.traces.wire import Frame
@@ -26,12 +27,14 @@ class Run:
     """
 
     def __init__(
-        self, generation: Generation, folder: Path | None, publish: Callable[[Frame], None] | None = None
+        self, generation: Source, folder: Path | None, publish: Callable[[Frame], None] | None = None
     ) -> None:
         self.trace_id = generation.trace_id
         self.start: Start = generation.start
         self.prompt = generation.prompt.text
         self._generation = generation
+        self.removed: tuple[Removed, ...] = ()
+        """Older traces that went when it ended, where a person has set a limit."""
         self._recorder: Recorder | None = None
         if folder is not None:
             path = folder / f"{self.trace_id}.trace"
@@ -52,6 +55,7 @@ class Run:
     def _finish(self) -> None:
         if self._recorder is not None:
             self._recorder.close()
+            self.removed += Keeping(self._recorder.path.parent).tidy()
 
     def __iter__(self) -> Generator[Event]:
         return self._events
@@ -60,9 +64,11 @@ class Run:
         """End the run before its next step. Safe from any thread."""
         self._generation.stop()
 
-    def intervene(self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True) -> None:
+    def intervene(
+        self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True, only: str | None = None
+    ) -> None:
         """Change what is in force from the next step on, as :meth:`Generation.intervene`. Safe from any thread."""
-        self._generation.intervene(interventions, replace)
+        self._generation.intervene(interventions, replace, only)
 
     @property
     def path(self) -> Path | None:
@@ -128,6 +134,8 @@ def collect(run: Run, loaded: LoadedModel) -> Generated:
     notes = [f"{dropped} of {len(ids)} steps were over the byte budget and lost payloads."] if dropped else []
     if run.recording_error is not None:
         notes.append(f"Recording ended early: {run.recording_error.message}")
+    if run.removed:
+        notes.append(f"{len(run.removed)} older traces were removed to hold the limit.")
     trace = Trace.open(run.path) if run.path is not None else None
     text, tokens = text_after(loaded, run.start.tokens, ids), tuple(loaded.token(i) for i in ids)
     made = (run.start, tuple(receipts), end.unfired, trace, tuple(notes))
