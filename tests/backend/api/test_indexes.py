@@ -99,7 +99,7 @@ def test_a_token_leads_to_the_neurons_it_drives(index: dict[str, Any], client: h
         ({"unit": 24}, 400),
         ({"layer": 2, "unit": 0}, 400),
         ({"units": "1,x"}, 422),
-        ({"units": "-1"}, 400),
+        ({"units": "-1"}, 422),
         ({"unit": 1, "units": "2"}, 400),
         ({}, 400),
         ({"unit": -1}, 422),
@@ -110,12 +110,53 @@ def test_a_token_leads_to_the_neurons_it_drives(index: dict[str, Any], client: h
         ({"unit": 1, "model_id": "local/none"}, 404),
         ({"unit": 1, "model_id": "local/two"}, 404),
         ({"unit": 1, "colour": "red"}, 422),
+        ({"unit": "mlp_act.1:5"}, 200),
+        ({"unit": "mlp_act.0:5"}, 400),
+        ({"unit": "resid_post.1:5"}, 404),
+        ({"unit": "ln_f:5"}, 422),
+        ({"unit": "odd.1:5"}, 400),
+        ({"unit": "mlp_act.1:24"}, 400),
+        ({"units": "mlp_act.0:1"}, 400),
     ],
 )
 def test_bad_questions(index: dict[str, Any], client: httpx.Client, query: dict[str, Any], status: int) -> None:
     answer = top(client, **query)
     assert answer.status_code == status, answer.text
-    assert answer.json()["error"]["message"].endswith(".")
+    assert status == 200 or answer.json()["error"]["message"].endswith(".")
+
+
+def test_units_of_other_points_are_asked_by_name(index: dict[str, Any], server: Any) -> None:
+    body = {"model_id": "local/one", "corpus": "local/small", "k": 4, "points": ["resid_post", "head_norm.1"]}
+    job = server.wait(server.client.post("/api/indexes", json=body).json())
+    assert job["state"] == "done", job
+    entry = server.client.get("/api/indexes").json()["indexes"][0]
+    assert (entry["points"], entry["layers"], entry["units"]) == (["head_norm", "resid_post"], [0, 1], 16)
+    one = {"model_id": "local/one"}
+
+    def get(path: str, **query: Any) -> dict[str, Any]:
+        answer = server.client.get(path, params={**one, **query})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    found = get("/api/neurons/top", unit="resid_post.0:3")
+    assert (found["index_id"], found["point"], found["layer"]) == (entry["index_id"], "resid_post", 0)
+    assert (found["units"], found["names"]) == ([3], ["resid_post.0:3"])
+    assert {(c["point"], c["layer"], c["unit"]) for c in found["contexts"]} == {("resid_post", 0, 3)}
+    both = get("/api/neurons/top", units="resid_post.0:3,head_norm.1:1", k=1000)
+    assert (both["point"], both["layer"], both["names"]) == (None, None, ["head_norm.1:1", "resid_post.0:3"])
+    assert len(both["contexts"]) == 8
+    top = found["contexts"][0]
+    place = {**one, "unit": "resid_post.0:3", "doc": top["doc"], "window": top["window"]}
+    window = server.client.post("/api/neurons/window", json=place).json()
+    assert (window["point"], window["layer"], window["unit"]) == ("resid_post", 0, 3)
+    assert max(window["activations"][1:]) == pytest.approx(top["activation"], abs=1e-5)
+    assert get("/api/neurons/examples", unit="head_norm.1:0")["point"] == "head_norm"
+    assert {row["point"] for row in get("/api/neurons", point="head_norm")["neurons"]} == {"head_norm"}
+    assert {row["point"] for row in get("/api/neurons")["neurons"]} == {"mlp_act"}, "the index of neurons answers"
+    driven = get("/api/tokens/top", token="t", point="resid_post", k=1000)["neurons"]
+    assert {neuron["point"] for neuron in driven} == {"resid_post"}
+    assert get("/api/neurons/top", layer=1, unit=5)["index_id"] == index["index_id"]
+    assert server.client.delete(f"/api/indexes/{entry['index_id']}").status_code == 200
 
 
 def test_an_index_of_another_model_is_a_conflict(index: dict[str, Any], client: httpx.Client) -> None:
@@ -147,6 +188,13 @@ def test_an_index_of_other_weights_is_not_used(index: dict[str, Any], server: An
         ({"corpus": "../etc/passwd"}, 422),
         ({"corpus": "local/../../etc"}, 422),
         ({"layers": [9]}, 400),
+        ({"points": []}, 422),
+        ({"points": ["Odd"]}, 422),
+        ({"points": ["odd"]}, 400),
+        ({"points": ["q"]}, 400),
+        ({"points": ["logits"]}, 400),
+        ({"points": ["resid_post.2"]}, 400),
+        ({"points": ["mlp_pre"]}, 422),
         ({"layers": []}, 422),
         ({"k": 0}, 422),
         ({"k": 1001}, 422),

@@ -179,7 +179,7 @@ def test_a_token_without_an_answer_is_explained(index_id: str) -> None:
 def test_the_table_of_neurons_is_shown_and_written(index_id: str, tmp_path: Path) -> None:
     found = good("query", "neurons", "--index", index_id, "--sort", "unit", "--ascending", "-k", "3")
     assert (found["found"], [row["unit"] for row in found["neurons"]]) == (48, [0, 0, 1])
-    assert run("query", "neurons", "--index", index_id, "-k", "2").stdout.startswith("layer\tunit\tfiring_rate")
+    assert run("query", "neurons", "--index", index_id, "-k", "2").stdout.startswith("point\tlayer\tunit\tfiring_rate")
     for name in ("all.csv", "all.parquet"):
         assert run("query", "neurons", "--index", index_id, "--output", str(tmp_path / name)).exit_code == 0
         assert (tmp_path / name).stat().st_size > 500
@@ -189,6 +189,23 @@ def test_the_table_of_neurons_is_shown_and_written(index_id: str, tmp_path: Path
     assert run("query", "examples", "mlp_act.1:5", "--index", index_id).stdout.startswith("unit\tactivation")
     contexts = good("query", "neuron", "mlp_act.1:5", "--index", index_id, "--contains", "CAT")["contexts"]
     assert all("cat" in "".join(context["tokens"]).casefold() for context in contexts)
+
+
+def test_other_points_are_indexed_and_asked_about(model: str, corpus: str) -> None:
+    made = good("index", "build", corpus, "-m", model, "-k", "2", "--point", "resid_post", "--point", "head_norm.1")
+    assert made["points"] == ["head_norm", "resid_post"]
+    assert "head_norm, resid_post" in run("index", "list").stdout
+    found = good("query", "neuron", "resid_post.0:3", "-m", model)
+    assert found["index_id"] == made["index_id"]
+    assert run("query", "neuron", "head_norm.1:1", "-m", model).stdout.splitlines()[1].startswith("head_norm.1:1\t")
+    driven = good("query", "token", "t", "--index", made["index_id"], "--point", "resid_post", "-k", "1000")["neurons"]
+    assert {neuron["point"] for neuron in driven} <= {"resid_post"}
+    rows = good("query", "neurons", "-m", model, "--point", "head_norm")["neurons"]
+    assert [(row["point"], row["layer"]) for row in rows] == [("head_norm", 1)] * 2
+    refused = run("index", "build", corpus, "-m", model, "--point", "q")
+    assert refused.exit_code == 2
+    assert "head_norm" in refused.stderr
+    assert run("index", "delete", made["index_id"]).exit_code == 0
 
 
 def test_what_cut_off_builds_left_is_removed(index_id: str, home: Path) -> None:

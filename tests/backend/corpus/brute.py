@@ -5,6 +5,7 @@ Only one thing is taken from an index: which windows were run together, since ro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -61,8 +62,16 @@ def rows_of(loaded: LoadedModel, texts: list[str], length: int) -> list[Row]:
     return rows
 
 
-def bare_values(loaded: LoadedModel, rows: list[Row], batch_of: list[int]) -> list[np.ndarray]:
-    """Neurons of every layer side by side, ``[position, neuron]`` for each row, by bare hooks on ``down_proj``."""
+Read = Callable[[LoadedModel, torch.Tensor, torch.Tensor], np.ndarray]
+
+
+def bare_values(
+    loaded: LoadedModel, rows: list[Row], batch_of: list[int], read: Read | None = None
+) -> list[np.ndarray]:
+    """Neurons of every layer side by side, ``[position, neuron]`` for each row, by bare hooks on ``down_proj``.
+
+    ``read`` reads something else of a batch of ids under a mask.
+    """
     found: list[np.ndarray] = [np.zeros(0)] * len(rows)
     for batch in sorted(set(batch_of)):
         members = [number for number, of in enumerate(batch_of) if of == batch]
@@ -72,7 +81,7 @@ def bare_values(loaded: LoadedModel, rows: list[Row], batch_of: list[int]) -> li
         for place, number in enumerate(members):
             ids[place, : len(rows[number].ids)] = torch.tensor(rows[number].ids)
             mask[place, : len(rows[number].ids)] = 1
-        together = _neurons(loaded, ids, mask)
+        together = (read or _neurons)(loaded, ids, mask)
         for place, number in enumerate(members):
             found[number] = together[place, : len(rows[number].ids)]
     return found

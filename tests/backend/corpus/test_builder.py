@@ -32,7 +32,7 @@ from neuronscope.core.errors import (
 )
 from neuronscope.corpus import files
 from neuronscope.corpus.bins import BINS, edges
-from neuronscope.corpus.builder import build_index, choose_layers
+from neuronscope.corpus.builder import build_index, choose_addresses
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings
 from neuronscope.corpus.readers import Corpus, Document, bundled, from_texts
@@ -271,11 +271,11 @@ def test_layers_without_neurons_are_left_out_with_the_reason() -> None:
     class Mixed:
         anatomy = Partly()
 
-    chosen, missing = choose_layers(Mixed(), None)
+    chosen, missing = choose_addresses(Mixed(), None, None)
     assert [str(address) for address in chosen] == ["mlp_act.0"]
     assert missing == {"mlp_act.1": "its experts are fused"}
     with pytest.raises(PointUnavailable):
-        choose_layers(Mixed(), [0, 1])
+        choose_addresses(Mixed(), None, [0, 1])
 
 
 class Stop(Exception):

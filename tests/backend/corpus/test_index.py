@@ -195,9 +195,9 @@ def test_the_sample_names_its_tokens(index: Index, truth: dict[tuple[int, int], 
 @pytest.mark.parametrize(
     ("ask", "error", "reason"),
     [
-        (lambda index: index.top("mlp_act.2:0"), BadAddress, "layer 2"),
+        (lambda index: index.top("mlp_act.2:0"), BadAddress, r"not hold mlp_act\.2"),
         (lambda index: index.top(f"mlp_act.0:{NEURONS}"), BadAddress, "Unit 12 is out of range"),
-        (lambda index: index.top("resid_post.0:1"), BadAddress, "holds mlp_act"),
+        (lambda index: index.top("resid_post.0:1"), BadAddress, "It holds mlp_act of layers 0, 1"),
         (lambda index: index.top("nonsense"), BadAddress, "not a unit"),
         (lambda index: index.top([]), BadRequest, "No units"),
         (lambda index: index.top("mlp_act.0:0", k=0), BadRequest, "k is 0"),
@@ -232,7 +232,7 @@ def damage_manifest(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format_version": 3}, "format version 3; this program reads up to 2"),
+        ({"format_version": 4}, "format version 4; this program reads up to 3"),
         ({"format_version": 1}, "format version 1, from before"),
         ({"format_version": "1"}, "names no format version"),
         ({"format": "other"}, "not that of an index"),
@@ -240,8 +240,11 @@ def damage_manifest(folder: Path, **changes: object) -> None:
         ({"k": -1}, "no sound 'k'"),
         ({"k": 0}, "contradicts itself"),
         ({"k": 7}, "values.npy"),
-        ({"layers": [0, "1"]}, "no sound 'layers'"),
-        ({"layers": [0]}, "contradicts itself"),
+        ({"addresses": ["mlp_act.0", 1]}, "no sound 'addresses'"),
+        ({"addresses": ["mlp_act.0", "odd"]}, "no sound 'addresses'"),
+        ({"addresses": ["mlp_act.0", "ln_f"]}, "no sound 'addresses'"),
+        ({"addresses": ["mlp_act.0"]}, "contradicts itself"),
+        ({"addresses": ["mlp_act.0"] * 2}, "contradicts itself"),
         ({"units": [12, 13]}, "as its manifest says"),
         ({"documents": 10**15}, "document_windows.npy"),
         ({"created_at": 3}, "no sound 'created_at'"),
@@ -255,6 +258,12 @@ def test_a_manifest_that_is_not_sound_is_refused(
     damage_manifest(tmp_path / "x", **changes)
     with pytest.raises(Damaged, match=reason):
         Index.open(tmp_path / "x")
+
+
+def test_an_index_of_the_format_before_is_still_read(index: Index, tmp_path: Path) -> None:
+    shutil.copytree(index.folder, tmp_path / "x")
+    damage_manifest(tmp_path / "x", format_version=2, addresses=None, point="mlp_act", layers=[0, 1])
+    assert Index.open(tmp_path / "x").top("mlp_act.1:3") == index.top("mlp_act.1:3")
 
 
 def test_broken_or_missing_files_are_refused(index: Index, tmp_path: Path) -> None:

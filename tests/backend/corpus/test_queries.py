@@ -220,7 +220,8 @@ class Large:
     """What a table needs of an index of 400,000 neurons."""
 
     class manifest:
-        layers, units, vocabulary = tuple(range(40)), (10_000,) * 40, 30_000
+        addresses, points = tuple(f"mlp_act.{layer}" for layer in range(40)), ("mlp_act",)
+        units, vocabulary = (10_000,) * 40, 30_000
 
     def __init__(self) -> None:
         chooser = np.random.default_rng(0)

@@ -9,7 +9,6 @@ from neuronscope.api.schemas.analyses import AnalysisList, AnalysisRequest
 from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.services import Services
 from neuronscope.api.traces import open_trace
-from neuronscope.core.errors import BadRequest
 from neuronscope.runtime.jobs import JobHandle
 from neuronscope.runtime.summaries import Matrix, trace_matrix
 
@@ -49,8 +48,5 @@ def _matrix(services: Services, body: AnalysisRequest) -> Matrix:
     if body.trace_id is not None:
         with open_trace(services.workspace, body.trace_id) as trace:
             return trace_matrix(trace, body.point, body.layers)
-    index = services.shelf.choose(None, body.index_id)
-    if body.point != index.manifest.point:
-        raise BadRequest(f"The index samples {index.manifest.point}, not '{body.point[:40]}'.", "Leave out 'point'.")
-    sample = index.sample(body.layers)
+    sample = services.shelf.choose(None, body.index_id).sample(body.layers, body.point)
     return Matrix(sample.units, sample.values)

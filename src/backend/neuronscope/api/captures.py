@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from neuronscope.api.schemas.captures import CaptureAnswer, CaptureRequest
 from neuronscope.api.schemas.neurons import ProbeAnswer, ProbeRequest
 from neuronscope.api.services import Services
-from neuronscope.core.address import Address, Unit
+from neuronscope.api.units import place_of, unit_of
 from neuronscope.core.spec import CaptureSpec
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def capture(services: Services, body: CaptureRequest) -> CaptureAnswer:
 
 
 def probe(services: Services, body: ProbeRequest) -> ProbeAnswer:
-    """One neuron's value on every token of a text; nothing is kept."""
-    unit = Unit(Address("mlp_act", body.layer), body.unit)
+    """One unit's value on every token of a text; nothing is kept."""
+    unit = unit_of(body)
 
     def work(loaded: LoadedModel) -> ProbeAnswer:
         from neuronscope.capture.forward import run_prompt
@@ -52,8 +52,7 @@ def probe(services: Services, body: ProbeRequest) -> ProbeAnswer:
         tensors, _ = run_prompt(loaded, encoded, [unit.address])
         return ProbeAnswer(
             model_id=loaded.model_id,
-            layer=body.layer,
-            unit=body.unit,
+            **place_of(unit),
             tokens=[token.text for token in encoded.tokens],
             special=[token.special for token in encoded.tokens],
             activations=tensors[unit.address][:, unit.index].tolist(),

@@ -21,7 +21,8 @@ from neuronscope.api.schemas.neurons import (
     UnitStats,
 )
 from neuronscope.api.services import Services
-from neuronscope.core.address import Address, Unit
+from neuronscope.api.units import named
+from neuronscope.core.address import Unit
 from neuronscope.core.errors import BadRequest
 from neuronscope.runtime.jobs import JobHandle
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 SHOWN = 50
 """Tokens and n-grams that an answer lists."""
 A = TypeVar("A", bound=Answer)
+V = TypeVar("V", int, str, int | None)
 
 
 def entries(services: Services) -> IndexList:
@@ -47,6 +49,7 @@ def entries(services: Services) -> IndexList:
                 model_key=manifest.model_key,
                 corpus=manifest.corpus,
                 k=manifest.k,
+                points=list(manifest.points),
                 layers=list(manifest.layers),
                 units=max(manifest.units),
                 documents=manifest.documents,
@@ -62,20 +65,17 @@ def entries(services: Services) -> IndexList:
 
 def neuron_top(services: Services, query: NeuronQuery) -> NeuronTop:
     """Contexts, tokens and n-grams of one unit, or of several together."""
-    if (query.unit is None) == (query.units is None):
-        raise BadRequest("Say which: either 'unit' or 'units'.", "For example unit=42, or units=1,2,3.")
-    chosen = [query.unit] if query.unit is not None else sorted(set(query.units or ()))
-    if min(chosen) < 0:
-        raise BadRequest("Units count from 0.", "For example units=1,2,3.")
-    index = services.shelf.choose(query.model_id, query.index_id)
+    units = _units(query)
+    index = services.shelf.choose(query.model_id, query.index_id, {unit.address for unit in units})
     manifest = index.manifest
-    units = [Unit(Address(manifest.point, query.layer), unit) for unit in chosen]
     contexts = index.top(units, k=query.k, window=query.window, contains=query.contains)
     return NeuronTop(
         model_id=query.model_id or manifest.model_id,
         index_id=index.id,
-        layer=query.layer,
-        units=chosen,
+        point=_common([unit.address.point for unit in units]),
+        layer=_common([unit.address.layer for unit in units]),
+        units=[unit.index for unit in units],
+        names=[str(unit) for unit in units],
         corpus=manifest.corpus,
         corpus_tokens=manifest.tokens,
         stats=_sent(UnitStats, index.stats(units[0])) if query.unit is not None else None,
@@ -85,10 +85,24 @@ def neuron_top(services: Services, query: NeuronQuery) -> NeuronTop:
     )
 
 
+def _units(query: NeuronQuery) -> list[Unit]:
+    """The units that a query names, each once, in order of point, layer and number."""
+    if (query.unit is None) == (query.units is None):
+        raise BadRequest("Say which: either 'unit' or 'units'.", "For example unit=42, or units=1,2,3.")
+    asked = query.units if query.unit is None else [query.unit]
+    found = {named(query.layer, unit) for unit in asked or ()}
+    return sorted(found, key=lambda unit: (unit.address.point, unit.address.layer or 0, unit.index))
+
+
+def _common(values: list[V]) -> V | None:
+    return values[0] if len(set(values)) == 1 else None
+
+
 def token_top(services: Services, query: TokenQuery) -> TokenTop:
     """The neurons that a token drives hardest."""
-    index = services.shelf.choose(query.model_id, query.index_id)
-    neurons = [_sent(DrivenNeuron, neuron) for neuron in index.token_neurons(query.token, query.k)]
+    index = services.shelf.choose(query.model_id, query.index_id, [query.point] if query.point else ())
+    found = index.token_neurons(query.token, query.k, query.point)
+    neurons = [_sent(DrivenNeuron, neuron) for neuron in found]
     return TokenTop(
         model_id=query.model_id or index.manifest.model_id, index_id=index.id, token=query.token, neurons=neurons
     )
@@ -100,13 +114,13 @@ def _sent(answer: type[A], found: object) -> A:
 
 
 def start_index(services: Services, body: IndexRequest) -> JobOut:
-    """A job that builds an index. Corpus and model, and the layers of a loaded model, are checked here and now."""
+    """A job that builds an index. Corpus and model, and the points of a loaded model, are checked here and now."""
     engine, workspace = services.engine, services.workspace
     model_id = services.present(body.model_id)
     engine.check(model_id)
     corpus = corpora.open_corpus(workspace, body.corpus, body.documents, body.field)
     if model_id in engine.loaded_ids():
-        engine.run(model_id, lambda loaded: _choose_layers(loaded, body.layers))
+        engine.run(model_id, lambda loaded: _check_addresses(loaded, body))
 
     def work(handle: JobHandle) -> dict[str, object]:
         loaded = engine.run(model_id, lambda loaded: loaded)
@@ -115,7 +129,7 @@ def start_index(services: Services, body: IndexRequest) -> JobOut:
         from neuronscope.runtime.indexing import place_for
 
         texts = corpora.watched(corpus, handle.check)
-        plan = make_plan(loaded, texts, body.k, body.layers)
+        plan = make_plan(loaded, texts, body.k, body.layers, points=body.points)
         place = place_for(workspace, plan)
         build_index(
             loaded,
@@ -131,7 +145,7 @@ def start_index(services: Services, body: IndexRequest) -> JobOut:
     return job_out(services.jobs.start("index", f"Index of {model_id} over {body.corpus}", work, model_id=model_id))
 
 
-def _choose_layers(loaded: LoadedModel, layers: list[int] | None) -> None:
-    from neuronscope.corpus.builder import choose_layers
+def _check_addresses(loaded: LoadedModel, body: IndexRequest) -> None:
+    from neuronscope.corpus.builder import choose_addresses
 
-    choose_layers(loaded, layers)
+    choose_addresses(loaded, body.points, body.layers)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from neuronscope.api.schemas.neuron_table import NeuronPage, NeuronRow, TableExport, TablePage, TableQuery
 from neuronscope.api.schemas.neurons import Example, ExampleQuery, Examples, SpreadOut, WindowAnswer, WindowRequest
 from neuronscope.api.services import Services
-from neuronscope.core.address import Address, Unit
+from neuronscope.api.units import place_of, unit_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 
 def examples(services: Services, query: ExampleQuery) -> Examples:
     """Places of the corpus sample in a band of one unit's values, and its histogram."""
-    index = services.shelf.choose(query.model_id, query.index_id)
-    unit = Unit(Address(index.manifest.point, query.layer), query.unit)
+    unit = unit_of(query)
+    index = services.shelf.choose(query.model_id, query.index_id, [unit.address])
     found = index.examples(unit, query.band, query.k, query.window, query.low, query.high)
     return Examples(
         model_id=query.model_id or index.manifest.model_id,
         index_id=index.id,
-        layer=query.layer,
-        unit=query.unit,
+        **place_of(unit),
         band=query.band,
         examples=[Example.model_validate(example, from_attributes=True) for example in found],
         spread=SpreadOut.model_validate(index.spread(unit), from_attributes=True),
@@ -36,22 +35,23 @@ def examples(services: Services, query: ExampleQuery) -> Examples:
 
 def window(services: Services, body: WindowRequest) -> WindowAnswer:
     """Run one window of an index's corpus again, and read one unit on all its tokens."""
-    index = services.shelf.choose(body.model_id, body.index_id)
+    unit = unit_of(body)
+    index = services.shelf.choose(body.model_id, body.index_id, [unit.address])
     model_id = services.present(body.model_id or index.manifest.model_id)
 
     def work(loaded: LoadedModel) -> WindowAnswer:
         from neuronscope.corpus.recompute import recompute
 
-        unit = Unit(Address(index.manifest.point, body.layer), body.unit)
         found = recompute(loaded, index, unit, body.doc, body.window)
-        place = body.model_dump(include={"layer", "unit", "doc", "window"})
         return WindowAnswer(
             model_id=model_id,
             index_id=index.id,
+            **place_of(unit),
+            doc=body.doc,
+            window=body.window,
             tokens=found.tokens,
             special=found.special,
             activations=found.activations,
-            **place,
         )
 
     return services.engine.run(model_id, work)
@@ -80,12 +80,13 @@ def export(services: Services, query: TableExport) -> tuple[Iterable[bytes], str
 
 
 def _chosen(services: Services, query: TableQuery) -> tuple[Index, NDArray[np.int64]]:
-    index = services.shelf.choose(query.model_id, query.index_id)
+    index = services.shelf.choose(query.model_id, query.index_id, [query.point] if query.point else ())
     least = {"firing_rate": query.min_firing_rate, "max": query.min_max, "kurtosis": query.min_kurtosis}
     most = {"firing_rate": query.max_firing_rate}
     numbers = index.table.choose(
         sort=query.sort,
         descending=query.descending,
+        point=index.default_point(query.point),
         layers=query.layers,
         search=query.search,
         least={name: value for name, value in least.items() if value is not None},

@@ -51,7 +51,7 @@ def command() -> None:
 def _command(row: Analysis) -> click.Command:
     @click.option("--trace", "trace_ref", help="A trace's file or id.")
     @click.option("--index", "index_id", help="Id of an index: its sample of the corpus.")
-    @click.option("--point", default="mlp_act", show_default=True, help="Which tensor of each layer of a trace.")
+    @click.option("--point", default="mlp_act", show_default=True, help="Which tensor of each layer.")
     @model_option
     @layers_option
     @json_option
@@ -107,10 +107,10 @@ def _matrix(
     if trace_ref is not None:
         with find_trace(trace_ref) as trace:
             return trace_matrix(trace, point, layers)
-    index = choose_index(model, index_id)
+    index = choose_index(model, index_id, [point])
     if say is not None:
         say(index)
-    sample = index.sample(layers)
+    sample = index.sample(layers, point)
     return Matrix(sample.units, sample.values)
 
 

@@ -14,6 +14,7 @@ import click
 from neuronscope.core.errors import BadRequest
 
 if TYPE_CHECKING:
+    from neuronscope.core.address import Address
     from neuronscope.corpus.index import Index
     from neuronscope.models.loading.sources import Sources
     from neuronscope.runtime.engine import Engine
@@ -100,11 +101,11 @@ def load(
         return Scope(open_model(source, dtype=dtype, device=device, progress=tell, **options))
 
 
-def choose_index(model: str | None, index_id: str | None) -> Index:
-    """The index of an id, or the newest that fits the model. Errors as :meth:`neuronscope.runtime.shelf.Shelf.choose`."""
+def choose_index(model: str | None, index_id: str | None, holding: Iterable[Address | str] = ()) -> Index:
+    """The index of an id, or the newest that fits the model and holds these. Errors as :meth:`Shelf.choose`."""
     from neuronscope.runtime.shelf import Shelf
 
-    return Shelf(workspace(), engine()).choose(model, index_id)
+    return Shelf(workspace(), engine()).choose(model, index_id, holding)
 
 
 def name_index(index: Index) -> None:

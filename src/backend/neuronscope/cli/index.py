@@ -20,10 +20,17 @@ from neuronscope.cli.common import (
 )
 from neuronscope.cli.options import loading_options
 
+point_option = click.option(
+    "--point",
+    "points",
+    multiple=True,
+    help="Index the units of this point instead, such as resid_post or head_norm.3. May be repeated.  [default: neurons]",
+)
+
 
 @click.group()
 def command() -> None:
-    """Build and list indexes: the strongest contexts of every neuron over a corpus."""
+    """Build and list indexes: the strongest contexts of every neuron, or of other units, over a corpus."""
 
 
 @command.command()
@@ -32,6 +39,7 @@ def command() -> None:
 @click.option(
     "-k", type=click.IntRange(1, 1000), default=32, show_default=True, help="Contexts to keep for each neuron."
 )
+@point_option
 @layers_option
 @click.option("--documents", type=click.IntRange(1), help="Take only the first so many documents.")
 @click.option(
@@ -44,6 +52,7 @@ def build(
     corpus: str,
     model: str | None,
     k: int,
+    points: tuple[str, ...],
     layers: tuple[int, ...] | None,
     documents: int | None,
     field: str,
@@ -65,6 +74,7 @@ def build(
             scope.workspace,
             corpus,
             k=k,
+            points=points or None,
             layers=layers,
             documents=documents,
             field=field,
@@ -74,7 +84,7 @@ def build(
     manifest = index.manifest
     if as_json:
         print_json({"index_id": index.id, "path": index.folder, "documents": manifest.documents,
-                    "tokens": manifest.tokens, "layers": manifest.layers, "k": manifest.k})  # fmt: skip
+                    "tokens": manifest.tokens, "points": manifest.points, "layers": manifest.layers, "k": manifest.k})  # fmt: skip
         return
     click.echo(f"{index.id}: {manifest.tokens} tokens of {manifest.documents} documents, {size(index.bytes)}")
 
@@ -92,6 +102,7 @@ def list_indexes(as_json: bool) -> None:
             "index_id": folder.name,
             "model_id": manifest.model_id,
             "corpus": manifest.corpus,
+            "points": manifest.points,
             "layers": manifest.layers,
             "k": manifest.k,
             "documents": manifest.documents,
@@ -104,8 +115,12 @@ def list_indexes(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    columns = ("index_id", "model_id", "corpus", "documents", "tokens", "created_at")
-    print_table(columns, ([entry[name] for name in columns] for entry in found))
+    columns = ("index_id", "model_id", "corpus", "points", "documents", "tokens", "created_at")
+    print_table(columns, ([_shown(entry[name]) for name in columns] for entry in found))
+
+
+def _shown(value: object) -> object:
+    return ", ".join(value) if isinstance(value, tuple) else value
 
 
 @command.command()

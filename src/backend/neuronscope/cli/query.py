@@ -19,15 +19,17 @@ from neuronscope.cli.common import (
     print_table,
     show,
 )
+from neuronscope.core.address import Unit
 from neuronscope.runtime.workspace import write_guard
 
 if TYPE_CHECKING:
-    from neuronscope.corpus.answers import Context, Example
+    from neuronscope.corpus.answers import Example
 
 index_option = click.option("--index", "index_id", help="Id of an index [default: the newest that fits the model].")
 window_option = click.option(
     "--window", type=click.IntRange(0, 16), default=8, show_default=True, help="Tokens to either side."
 )
+point_option = click.option("--point", help="Whose units are told [default: neurons, or what the index holds].")
 k_option = click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
 
 
@@ -54,7 +56,7 @@ def neuron(
     as_json: bool,
 ) -> None:
     """The strongest contexts of UNITS, such as mlp_act.3:42."""
-    index = choose_index(model, index_id)
+    index = choose_index(model, index_id, [Unit.parse(unit).address for unit in units])
     contexts = index.top(units, k=k, window=window, contains=contains)
     if as_json:
         print_json(
@@ -72,7 +74,7 @@ def neuron(
     name_index(index)
     print_table(
         ("unit", "activation", "document", "position", "context"),
-        (_row(index.manifest.point, context) for context in contexts),
+        (_row(context) for context in contexts),
     )
     tokens = ((show(stat.token), stat.max, stat.mean, stat.count, stat.lift) for stat in index.tokens(units, limit=k))
     print_table(("token", "max", "mean", "count", "lift"), tokens)
@@ -106,16 +108,14 @@ def examples(
     as_json: bool,
 ) -> None:
     """Where UNIT fires middlingly, hardly, or as it comes: places of a sample of the corpus."""
-    index = choose_index(model, index_id)
+    index = choose_index(model, index_id, [Unit.parse(unit).address])
     found = index.examples(unit, band, k=k, window=window, low=low, high=high)
     if as_json:
         about = {"index_id": index.id, "model_id": index.manifest.model_id, "unit": unit, "band": band}
         print_json({**about, "examples": [asdict(one) for one in found], "spread": asdict(index.spread(unit))})
         return
     name_index(index)
-    print_table(
-        ("unit", "activation", "document", "position", "context"), (_row(index.manifest.point, one) for one in found)
-    )
+    print_table(("unit", "activation", "document", "position", "context"), (_row(one) for one in found))
 
 
 @command.command()
@@ -123,12 +123,13 @@ def examples(
 @index_option
 @click.option(
     "--sort",
-    type=click.Choice(["layer", "unit", "firing_rate", "max", "mean", "std", "min", "kurtosis", "top_token"]),
+    type=click.Choice(["point", "layer", "unit", "firing_rate", "max", "mean", "std", "min", "kurtosis", "top_token"]),
     default="max",
     show_default=True,
     help="Column to sort by.",
 )
 @click.option("--ascending", is_flag=True, help="Smallest first.")
+@point_option
 @layers_option
 @click.option("--search", default="", help="Only neurons whose top token holds this text.")
 @click.option("-k", type=click.IntRange(1), default=20, show_default=True, help="Rows to show.")
@@ -143,6 +144,7 @@ def neurons(
     index_id: str | None,
     sort: str,
     ascending: bool,
+    point: str | None,
     layers: tuple[int, ...] | None,
     search: str,
     k: int,
@@ -150,9 +152,9 @@ def neurons(
     as_json: bool,
 ) -> None:
     """The table of all neurons: how often and how hard each fires, and on which token most."""
-    index = choose_index(model, index_id)
-    table = index.table
-    numbers = table.choose(sort=sort, descending=not ascending, layers=layers, search=search)
+    index = choose_index(model, index_id, [point] if point else ())
+    table, point = index.table, index.default_point(point)
+    numbers = table.choose(sort=sort, descending=not ascending, point=point, layers=layers, search=search)
     if output is not None:
         _write(output, [table.parquet(numbers)] if output.suffix == ".parquet" else table.csv(numbers))
         click.echo(f"{output}: {len(numbers)} neurons", err=as_json)
@@ -162,7 +164,7 @@ def neurons(
         print_json({"index_id": index.id, "model_id": index.manifest.model_id, "found": len(numbers), "neurons": rows})
         return
     name_index(index)
-    print_table(tuple(rows[0]) if rows else ("layer", "unit"), (tuple(row.values()) for row in rows))
+    print_table(tuple(rows[0]) if rows else ("point", "layer", "unit"), (tuple(row.values()) for row in rows))
 
 
 def _write(output: Path, pieces: Iterable[bytes]) -> None:
@@ -177,11 +179,12 @@ def _write(output: Path, pieces: Iterable[bytes]) -> None:
 @model_option
 @index_option
 @k_option
+@point_option
 @json_option
-def token(token: str, model: str | None, index_id: str | None, k: int, as_json: bool) -> None:
+def token(token: str, model: str | None, index_id: str | None, k: int, point: str | None, as_json: bool) -> None:
     """The neurons that TOKEN, with its leading space if it has one, drives hardest; or a text of up to five tokens."""
-    index = choose_index(model, index_id)
-    found = index.token_neurons(token, k)
+    index = choose_index(model, index_id, [point] if point else ())
+    found = index.token_neurons(token, k, point)
     if not found:
         click.echo(_nothing(index.occurs(token), token), err=True)
     if as_json:
@@ -197,10 +200,8 @@ def token(token: str, model: str | None, index_id: str | None, k: int, as_json: 
     name_index(index)
     if not found:
         return
-    point = index.manifest.point
-    print_table(
-        ("unit", "max", "mean", "count"), ((f"{point}.{n.layer}:{n.unit}", n.max, n.mean, n.count) for n in found)
-    )
+    rows = ((f"{n.point}.{n.layer}:{n.unit}", n.max, n.mean, n.count) for n in found)
+    print_table(("unit", "max", "mean", "count"), rows)
 
 
 def _nothing(occurs: bool, token: str) -> str:
@@ -209,7 +210,7 @@ def _nothing(occurs: bool, token: str) -> str:
     return f"'{show(token)}' does not occur in this corpus as one to five tokens."
 
 
-def _row(point: str, context: Context | Example) -> tuple[object, ...]:
+def _row(context: Example) -> tuple[object, ...]:
     marked = [f"[{text}]" if place == context.peak else text for place, text in enumerate(context.tokens)]
-    unit = f"{point}.{context.layer}:{context.unit}"
+    unit = f"{context.point}.{context.layer}:{context.unit}"
     return unit, context.activation, context.doc, context.position, show("".join(marked))

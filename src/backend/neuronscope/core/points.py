@@ -63,4 +63,6 @@ POINTS: dict[str, Point] = dict(
     )
 )
 
+NEURONS = "mlp_act"
+"""The point that is meant where nobody names one."""
 DEFAULT_CAPTURE_POINTS = ("mlp_act", "resid_post")

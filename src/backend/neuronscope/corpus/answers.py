@@ -19,6 +19,7 @@ class Example:
     and ``line`` (or row, from 1) are where the document begins, ``None`` where it came from no file.
     """
 
+    point: str
     layer: int
     unit: int
     activation: float
@@ -95,6 +96,7 @@ class UnitStats:
 class DrivenNeuron:
     """A unit with contexts that peak on a token: how strongly, and how many they are."""
 
+    point: str
     layer: int
     unit: int
     max: float

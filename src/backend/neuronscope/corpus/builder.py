@@ -11,14 +11,14 @@ from neuronscope.corpus.commits import committed
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings
 from neuronscope.corpus.merge import merge
-from neuronscope.corpus.plan import Plan, choose_layers, make_plan
+from neuronscope.corpus.plan import Plan, choose_addresses, make_plan
 from neuronscope.corpus.readers import Corpus, Digest
 from neuronscope.corpus.unfinished import written_whole
 from neuronscope.corpus.windows import Tokenizer, in_shards
 from neuronscope.corpus.worker import Run, Worker
 from neuronscope.models.loaded import LoadedModel
 
-__all__ = ["Progress", "build_index", "choose_layers", "run_shards"]
+__all__ = ["Progress", "build_index", "choose_addresses", "run_shards"]
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -30,6 +30,7 @@ def build_index(
     folder: Path,
     *,
     k: int = 32,
+    points: Sequence[str] | None = None,
     layers: Sequence[int] | None = None,
     settings: Settings | None = None,
     plan: Plan | None = None,
@@ -38,25 +39,25 @@ def build_index(
     progress: Progress | None = None,
     check: Callable[[], None] | None = None,
 ) -> Index:
-    """The exact ``k`` strongest contexts of every neuron of ``layers`` (all by default) over a corpus, in ``folder``.
+    """The exact ``k`` strongest contexts of every unit of ``points`` in ``layers`` over a corpus, in ``folder``.
+
+    Without ``points`` the units are neurons; without ``layers`` all are taken that the model has.
 
     An attempt under the same plan that was cut off, by a kill or a failing machine, is gone on with unless ``resume`` is
-    false; the result is the same to the last bit. ``plan`` stands for ``k``, ``layers`` and ``settings`` where it is made
-    already. ``run`` calls what it is given where the model may be used and returns its result, one batch at a time, so
+    false; the result is the same to the last bit. ``plan`` stands for ``k``, ``points``, ``layers`` and ``settings`` where it
+    is made already. ``run`` calls what it is given where the model may be used and returns its result, one batch at a time, so
     that others get their turn. ``progress(done, total)`` counts documents. ``check`` is called between batches; what it
     raises (:class:`~neuronscope.core.errors.Cancelled`) ends the work.
 
-    Raises :class:`BadAddress` or :class:`PointUnavailable` for the layers, :class:`BadRequest` for ``k``, a broken
-    document or a corpus without tokens, :class:`Conflict` where ``folder`` exists or is being built or the corpus changes
+    Raises :class:`BadAddress` or :class:`PointUnavailable` for points and layers, :class:`BadRequest` for ``k``, a
+    broken document or a corpus without tokens, :class:`Conflict` where ``folder`` exists or is being built or the corpus changes
     meanwhile, :class:`StorageFull` for a full disk. None of these leaves anything behind.
     """
-    plan = plan or make_plan(loaded, corpus, k, layers, settings)
+    plan = plan or make_plan(loaded, corpus, k, layers, settings, points)
     tokenizer = _tokenizer(loaded, corpus, plan)
     with written_whole(folder, plan, resume) as work:
         files = run_shards(loaded, corpus, plan, work, run=run, progress=progress, check=check)
-        _, unavailable = choose_layers(loaded, None)
-        shown = {name: reason for name, reason in unavailable.items() if len(plan.layers) < loaded.anatomy.layer_count}
-        merge(work, plan, loaded, tokenizer, files, shown)
+        merge(work, plan, loaded, tokenizer, files, _left_out(loaded, plan))
     return Index.open(folder)
 
 
@@ -96,6 +97,12 @@ def run_shards(
     if tokens == 0:
         raise BadRequest(f"'{corpus.name}' holds no text to index.", "Add documents to it.")
     return tuple(names)
+
+
+def _left_out(loaded: LoadedModel, plan: Plan) -> dict[str, str]:
+    """Layers that lack a point of the plan, with the reasons."""
+    points = {address.point for address in plan.taps}
+    return {str(a): reason for a, reason in loaded.anatomy.refused.items() if a.point in points}
 
 
 def _tokenizer(loaded: LoadedModel, corpus: Corpus, plan: Plan) -> Tokenizer:

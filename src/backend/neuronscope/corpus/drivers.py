@@ -39,15 +39,17 @@ class Drivers(Opened):
             for gram, lift, occurs in found
         ]
 
-    def token_neurons(self, token: str, k: int = 20) -> list[DrivenNeuron]:
-        """The units that a token, given by its text with any leading space, drives hardest.
+    def token_neurons(self, token: str, k: int = 20, point: str | None = None) -> list[DrivenNeuron]:
+        """The units of ``point`` that a token, given by its text with any leading space, drives hardest.
 
-        A text of two to five tokens is taken as that run of tokens: units whose contexts peak on its last one.
+        A text of two to five tokens is taken as that run of tokens: units whose contexts peak on its last one. Without
+        ``point`` neurons are meant, or whatever an index without neurons holds.
         """
         runs = self._runs(token)
+        ranges = [self._row_range[address] for address in self._of_point(self.default_point(point))]
         pairs: dict[int, DrivenNeuron] = {}
         for run in runs:
-            for row, new in self._driven(run):
+            for row, new in self._driven(run, ranges):
                 pairs[row] = _together(pairs[row], new) if row in pairs else new
         ranked = sorted(pairs.items(), key=lambda pair: (-pair[1].max, pair[0]))
         return [neuron for _, neuron in ranked[:k]]
@@ -75,14 +77,18 @@ class Drivers(Opened):
             open_runs = grown[:MOST_RUNS]
         return []
 
-    def _driven(self, run: tuple[int, ...]) -> Iterator[tuple[int, DrivenNeuron]]:
-        """Rows of the units whose kept contexts end on a run, and how strongly they do."""
+    def _driven(self, run: tuple[int, ...], ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, DrivenNeuron]]:
+        """Rows, within ranges of them, of the units whose kept contexts end on a run, and how strongly they do."""
         place = slice(*self._inverse_starts[run[-1] : run[-1] + 2].tolist())
         rows = self._inverse_units[place]
+        mine = np.zeros(len(rows), np.bool_)
+        for first, count in ranges:
+            mine |= (rows >= first) & (rows < first + count)
+        rows = rows[mine]
         if len(run) == 1:
-            columns = (rows, self._inverse_values[place], self._inverse_counts[place])
+            columns = (rows, self._inverse_values[place][mine], self._inverse_counts[place][mine])
             for row, (top, mean), count in zip(*(column.tolist() for column in columns), strict=True):
-                yield row, DrivenNeuron(*self._layer_and_unit(row), top, mean, count)
+                yield row, DrivenNeuron(*self._named(row), top, mean, count)
             return
         for part in np.array_split(rows, len(rows) // 4096 + 1):
             keys, values = self._keys[part], self._values[part]
@@ -91,8 +97,8 @@ class Drivers(Opened):
             ids, whole = grams_at(self._tokens, self._special, at, self._window_of(at)[1], len(run))
             fits = whole & (ids == np.array(run)).all(axis=1)
             for row in np.unique(owner[fits]).tolist():
-                mine = values[row, slot[fits & (owner == row)]].astype(np.float64)
-                driven = DrivenNeuron(*self._layer_and_unit(int(part[row])), mine.max(), mine.mean(), len(mine))
+                own = values[row, slot[fits & (owner == row)]].astype(np.float64)
+                driven = DrivenNeuron(*self._named(int(part[row])), own.max(), own.mean(), len(own))
                 yield int(part[row]), driven
 
     def _lifted(self, grams: dict[int, list[Gram]], limit: int) -> list[tuple[Gram, float, int]]:
@@ -119,4 +125,4 @@ def _together(one: DrivenNeuron, other: DrivenNeuron) -> DrivenNeuron:
     """The same unit on two tokens of the same text."""
     count = one.count + other.count
     mean = (one.mean * one.count + other.mean * other.count) / count
-    return DrivenNeuron(one.layer, one.unit, max(one.max, other.max), mean, count)
+    return DrivenNeuron(one.point, one.layer, one.unit, max(one.max, other.max), mean, count)

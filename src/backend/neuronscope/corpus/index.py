@@ -24,7 +24,7 @@ from neuronscope.corpus.table import NeuronTable
 
 
 class Index(Places, Drivers):
-    """The strongest contexts of every unit of some layers, for one model and one corpus. Threads may share it."""
+    """The strongest contexts of every unit of some points and layers, for one model and one corpus. Threads may share it."""
 
     @classmethod
     def open(cls, folder: Path | str, model_key: str | None = None) -> Index:
@@ -70,12 +70,14 @@ class Index(Places, Drivers):
         row = int(self._rows(unit)[0])
         return Spread(edges().tolist(), self._spread[row].tolist(), self.manifest.sampled)
 
-    def sample(self, layers: Sequence[int] | None = None) -> CorpusSample:
-        """The corpus sample: values of all units of ``layers`` (all by default) at its tokens.
+    def sample(self, layers: Sequence[int] | None = None, point: str | None = None) -> CorpusSample:
+        """The corpus sample: values of all units of a point's ``layers`` (all by default) at its tokens.
 
-        Raises :class:`BadAddress` for a layer that the index does not hold.
+        Without ``point`` neurons are meant, or whatever an index without neurons holds. Raises :class:`BadAddress` for
+        a layer or point that the index does not hold.
         """
-        chosen = [self._layer(layer) for layer in (self.manifest.layers if layers is None else dict.fromkeys(layers))]
+        addresses = self._of_point(self.default_point(point), layers)
+        chosen = [(address, *self._row_range[address]) for address in addresses]
         if not chosen:
             raise BadRequest("No layers are asked for.", "Leave them out for all.")
         keys = self._sample_keys
@@ -84,7 +86,7 @@ class Index(Places, Drivers):
         within = (window - self._document_windows[document]) * self.manifest.stride + keys - start
         return CorpusSample(
             np.concatenate([self._sample_values[first : first + count] for _, first, count in chosen]),
-            [f"{self.manifest.address(layer)}:{unit}" for layer, _, count in chosen for unit in range(count)],
+            [f"{address}:{unit}" for address, _, count in chosen for unit in range(count)],
             [self._text(i) for i in self._tokens[keys].tolist()],
             document.tolist(),
             within.tolist(),

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from neuronscope.core.address import Address
-from neuronscope.core.errors import BadRequest, Damaged, NotFound
+from neuronscope.core.errors import BadAddress, BadRequest, Damaged, NotFound
 from neuronscope.corpus.files import load_json, save_json
 from neuronscope.corpus.grams import LONGEST
 
 FORMAT = "neuronscope-index"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 FILE = "manifest.json"
+EARLIEST = 2
+"""The oldest format that is still read: it held one point, named apart from its layers."""
 RADIUS = 16
 """Tokens kept on either side of a peak."""
 WIDTH = 2 * RADIUS + 1
@@ -53,7 +55,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """``units`` holds the units of each layer of ``layers``; arrays stack the layers in that order.
+    """``units`` holds the units of each of ``addresses`` (``mlp_act.3``); arrays stack them in that order.
 
     ``documents`` counts empty ones too; ``tokens`` counts those that are not special, ``tokens_run`` all of them.
     ``prefix`` are the tokens put before every window, ``unavailable`` layers left out with the reasons, ``pairs``
@@ -68,9 +70,8 @@ class Manifest:
     corpus: str
     corpus_hash: str
     parts: tuple[str, ...]
-    point: str
     k: int
-    layers: tuple[int, ...]
+    addresses: tuple[str, ...]
     units: tuple[int, ...]
     unavailable: dict[str, str]
     window: int
@@ -97,8 +98,24 @@ class Manifest:
 
     @property
     def total_units(self) -> int:
-        """Units of all layers."""
+        """Units of all addresses."""
         return sum(self.units)
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """Points that it holds, each once, in order."""
+        return tuple(dict.fromkeys(Address.parse(text).point for text in self.addresses))
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Layers that it holds something of, ascending."""
+        return tuple(sorted({Address.parse(text).layer or 0 for text in self.addresses}))
+
+    @property
+    def held(self) -> str:
+        """What it holds, in words: ``mlp_act of layers 0, 1``."""
+        of = {p: [a.layer for a in map(Address.parse, self.addresses) if a.point == p] for p in self.points}
+        return "; ".join(f"{point} of layers {', '.join(map(str, layers))}" for point, layers in of.items())
 
     def usable(self, model_key: str | None) -> tuple[bool, str]:
         """Whether an index fits the model with this key (``None``: it isn't on this machine), and if not, why."""
@@ -107,10 +124,6 @@ class Manifest:
         if model_key != self.model_key:
             return False, f"It was built on other weights, tokenizer or dtype of {self.model_id}."
         return True, ""
-
-    def address(self, layer: int) -> Address:
-        """The point at a layer."""
-        return Address(self.point, layer)
 
     def write(self, folder: Path) -> None:
         """Save it; an index is one only with this file."""
@@ -132,12 +145,14 @@ class Manifest:
                 f"The index '{folder.name}' has format version {version}; this program reads up to {FORMAT_VERSION}.",
                 "Update NeuronScope, or build the index anew.",
             )
-        if version < FORMAT_VERSION:
+        if version < EARLIEST:
             raise Damaged(
                 f"The index '{folder.name}' has format version {version}, from before histograms and sources were kept; "
-                f"this program reads version {FORMAT_VERSION}.",
+                f"this program reads version {EARLIEST} on.",
                 "Build the index anew.",
             )
+        if version == EARLIEST and isinstance(found.get("layers"), list):
+            found["addresses"] = [f"{found.get('point')}.{layer}" for layer in found["layers"]]
         return cls._checked(found, folder)
 
     @classmethod
@@ -151,9 +166,11 @@ class Manifest:
                     f"The manifest of '{folder.name}' has no sound '{row.name}'.", "Build the index anew."
                 ) from None
         manifest = cls(**values)
+        if not all(_is_address(text) for text in manifest.addresses):
+            raise Damaged(f"The manifest of '{folder.name}' has no sound 'addresses'.", "Build the index anew.")
         if (
-            not manifest.layers
-            or len(manifest.layers) != len(manifest.units)
+            not manifest.addresses
+            or len(set(manifest.addresses)) != len(manifest.units)
             or manifest.k < 1
             or len(manifest.runs) != LONGEST
         ):
@@ -164,6 +181,13 @@ class Manifest:
 def now() -> str:
     """The time in UTC, to the second, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return Address.parse(text).layer is not None
+    except BadAddress:
+        return False
 
 
 def _text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronscope.core.address import Unit
+from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadAddress, BadRequest, Damaged
+from neuronscope.core.points import NEURONS
 from neuronscope.corpus.bins import BINS, POWERS, kurtosis
 from neuronscope.corpus.files import load, load_json
 from neuronscope.corpus.grams import Grams
@@ -52,7 +54,12 @@ class Opened:
         ends = (self._window_starts[-1], self._document_windows[-1], self._inverse_starts[-1])
         if ends != (m.tokens_run, m.windows, m.pairs):
             raise damaged(folder, "its tables do not fit together")
-        self._first_unit = dict(zip(m.layers, np.cumsum([0, *m.units]).tolist(), strict=False))
+        self._addresses = [Address.parse(text) for text in m.addresses]
+        self._firsts: list[int] = np.cumsum([0, *m.units]).tolist()
+        self._row_range = {
+            address: (first, count)
+            for address, first, count in zip(self._addresses, self._firsts[:-1], m.units, strict=True)
+        }
         self._corpus_grams = Grams(self._tokens, self._window_starts, self._gram_order)
 
     @property
@@ -96,9 +103,7 @@ class Opened:
         found = set()
         for name in named:
             unit = Unit.parse(name) if isinstance(name, str) else name
-            if unit.address.point != self.manifest.point or unit.address.layer is None:
-                raise BadAddress(f"The index holds {self.manifest.point}, not {unit.address}.")
-            _, first, count = self._layer(unit.address.layer)
+            first, count = self._rows_of(unit.address)
             if unit.index >= count:
                 raise BadAddress(
                     f"Unit {unit.index} is out of range: {unit.address} has {count} units, 0 to {count - 1}."
@@ -106,19 +111,40 @@ class Opened:
             found.add(first + unit.index)
         return np.array(sorted(found), np.int64)
 
-    def _layer(self, layer: int) -> tuple[int, int, int]:
-        """The layer, its first row and its number of units."""
-        if layer not in self._first_unit:
-            held = ", ".join(map(str, self.manifest.layers))
-            raise BadAddress(f"The index does not hold layer {layer}.", f"It holds {held}.")
-        return layer, self._first_unit[layer], self.manifest.units[self.manifest.layers.index(layer)]
+    def _rows_of(self, address: Address) -> tuple[int, int]:
+        """The first row of an address and how many it has."""
+        if address not in self._row_range:
+            raise BadAddress(f"The index does not hold {address}.", f"It holds {self.manifest.held}.")
+        return self._row_range[address]
 
-    def _layer_and_unit(self, row: int) -> tuple[int, int]:
-        for layer, count in zip(self.manifest.layers, self.manifest.units, strict=True):
-            if row < count:
-                return layer, row
-            row -= count
-        raise damaged(self.folder, "a context belongs to no unit")
+    def _named(self, row: int) -> tuple[str, int, int]:
+        """Point, layer and number of a row's unit."""
+        if not 0 <= row < self._firsts[-1]:
+            raise damaged(self.folder, "a context belongs to no unit")
+        place = bisect_right(self._firsts, row) - 1
+        address = self._addresses[place]
+        return address.point, address.layer or 0, row - self._firsts[place]
+
+    def _of_point(self, point: str | None, layers: Iterable[int] | None = None) -> list[Address]:
+        """Addresses of a point, ``None``: of all points; in the layers asked for, or in all that are held.
+
+        Raises :class:`BadAddress` for what is not held.
+        """
+        held = [address for address in self._addresses if point in (None, address.point)]
+        if not held:
+            raise BadAddress(f"The index does not hold {str(point)[:40]}.", f"It holds {self.manifest.held}.")
+        if layers is None:
+            return held
+        wanted = dict.fromkeys(layers)
+        there = {address.layer for address in held}
+        for layer in wanted:
+            if layer not in there:
+                raise BadAddress(f"The index does not hold layer {layer}.", f"It holds {self.manifest.held}.")
+        return [address for layer in wanted for address in held if address.layer == layer]
+
+    def default_point(self, point: str | None = None) -> str | None:
+        """The point that is meant where nobody names one: neurons, or ``None`` for all where it holds none of them."""
+        return point or (NEURONS if NEURONS in self.manifest.points else None)
 
     def _part_names(self, parts: NDArray[np.uint8]) -> list[str] | None:
         names = self.manifest.parts

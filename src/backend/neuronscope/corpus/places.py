@@ -93,9 +93,10 @@ class Places(Opened):
     def _context(self, row: int, slot: int, radius: int) -> Context:
         key, doc = int(self._keys[row, slot]), int(self._documents[row, slot])
         left, right = self._around(key, radius)
-        layer, unit = self._layer_and_unit(row)
+        point, layer, unit = self._named(row)
         window = int(self._windows[row, slot])
         return Context(
+            point=point,
             layer=layer,
             unit=unit,
             activation=float(self._values[row, slot]),
@@ -112,7 +113,16 @@ class Places(Opened):
         number, start = (int(found[0]) for found in self._window_of(np.array([key])))
         doc = int(np.searchsorted(self._document_windows, number, side="right")) - 1
         window = number - int(self._document_windows[doc])
-        layer, unit = self._layer_and_unit(row)
+        point, layer, unit = self._named(row)
         shown = self._shown(key, left, right, doc)
         position = window * self.manifest.stride + key - start
-        return Example(layer=layer, unit=unit, activation=value, doc=doc, window=window, position=position, **shown)
+        return Example(
+            point=point,
+            layer=layer,
+            unit=unit,
+            activation=value,
+            doc=doc,
+            window=window,
+            position=position,
+            **shown,
+        )

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from neuronscope.core.address import Address
-from neuronscope.core.errors import BadRequest, NeuronScopeError, PointUnavailable
+from neuronscope.core.errors import BadAddress, BadRequest, NeuronScopeError, PointUnavailable
+from neuronscope.core.points import NEURONS, POINTS
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.corpus.files import load_json, save_json
 from neuronscope.corpus.manifest import FORMAT_VERSION, Settings, now
 from neuronscope.corpus.readers import Corpus
 from neuronscope.models.loaded import LoadedModel
 
-POINT = "mlp_act"
 LONGEST_WINDOW = 1024
 CPU_TOKENS, GPU_TOKENS = 2048, 16384
 BATCH_BYTES = 1 << 30
@@ -36,8 +36,7 @@ class Plan:
     corpus_hash: str
     documents: int
     k: int
-    point: str
-    layers: tuple[int, ...]
+    addresses: tuple[str, ...]
     units: tuple[int, ...]
     window: int
     batch_tokens: int
@@ -51,9 +50,9 @@ class Plan:
     format_version: int = FORMAT_VERSION
 
     @property
-    def addresses(self) -> list[Address]:
-        """What is tapped, ascending."""
-        return [Address(self.point, layer) for layer in self.layers]
+    def taps(self) -> list[Address]:
+        """What is tapped, in order."""
+        return [Address.parse(text) for text in self.addresses]
 
     def same(self, folder: Path) -> bool:
         """Whether the plan that lies in a folder is this one; when it was made does not matter."""
@@ -84,16 +83,17 @@ def make_plan(
     k: int = 32,
     layers: Sequence[int] | None = None,
     settings: Settings | None = None,
+    points: Sequence[str] | None = None,
 ) -> Plan:
     """Settle everything that was left open. Reads the whole corpus once.
 
-    Raises :class:`BadAddress` or :class:`PointUnavailable` for the layers, :class:`BadRequest` for ``k``, the window or
-    a broken document.
+    ``points`` are neurons by default. Raises :class:`BadAddress` or :class:`PointUnavailable` for points and layers,
+    :class:`BadRequest` for ``k``, the window or a broken document.
     """
     if k < 1:
         raise BadRequest(f"k is {k}; it is at least 1.")
     chosen = settings or Settings()
-    addresses, _ = choose_layers(loaded, layers)
+    addresses, _ = choose_addresses(loaded, points, layers)
     units = tuple(loaded.anatomy.width(address) for address in addresses)
     window = chosen.window or min(loaded.context_length or LONGEST_WINDOW, LONGEST_WINDOW)
     if window > (loaded.context_length or window):
@@ -106,8 +106,7 @@ def make_plan(
         corpus_hash=corpus.hash,
         documents=corpus.summary.documents,
         k=k,
-        point=POINT,
-        layers=tuple(address.layer or 0 for address in addresses),
+        addresses=tuple(map(str, addresses)),
         units=units,
         window=window,
         batch_tokens=chosen.batch_tokens or default_batch_tokens(max(units), loaded.device.type),
@@ -121,24 +120,46 @@ def make_plan(
     )
 
 
-def choose_layers(loaded: LoadedModel, layers: Iterable[int] | None) -> tuple[list[Address], dict[str, str]]:
-    """Addresses to index, ascending, and the layers of a default choice that have no neurons, with the reasons.
+def choose_addresses(
+    loaded: LoadedModel, points: Iterable[str] | None, layers: Iterable[int] | None
+) -> tuple[list[Address], dict[str, str]]:
+    """Addresses to index, point by point and ascending, and what a bare point lacks in some layers, with the reasons.
 
-    Raises :class:`BadAddress` for a layer out of range, :class:`PointUnavailable` where a layer asked for, or every
-    layer, has no neurons.
+    ``points`` are names or addresses of points whose units can be named one by one, in any layer (``None``: neurons).
+    Raises :class:`BadAddress` for a layer out of range or a point that an index can't hold, :class:`PointUnavailable`
+    where a layer or an address asked for, or a point in every layer, is not there.
     """
     anatomy = loaded.anatomy
-    spec = CaptureSpec((POINT,), None if layers is None else tuple(sorted(set(layers))))
-    every = spec.expand(anatomy.layer_count)
-    if layers is not None:
-        for address in every:
-            anatomy.site(address)
-        return every, {}
-    unavailable = {str(address): anatomy.refused[address] for address in every if address in anatomy.refused}
-    chosen = [address for address in every if address not in anatomy.refused]
-    if not chosen:
-        raise PointUnavailable(f"No layer of this model has neurons: {next(iter(unavailable.values()))}.")
-    return chosen, unavailable
+    names = (NEURONS,) if points is None else tuple(points)
+    asked = CaptureSpec(names, None if layers is None else tuple(sorted(set(layers)))).expand(anatomy.layer_count)
+    for address in asked:
+        _check_point(address)
+    order = list(POINTS)
+    unavailable: dict[str, str] = {}
+    for name in names:
+        if layers is None and name in POINTS:
+            every = [address for address in asked if address.point == name]
+            missing = {address: anatomy.refused[address] for address in every if address in anatomy.refused}
+            if len(missing) == len(every):
+                what = "neurons" if name == NEURONS else name
+                raise PointUnavailable(f"No layer of this model has {what}: {next(iter(missing.values()))}.")
+            unavailable |= {str(address): reason for address, reason in missing.items()}
+    chosen = [address for address in asked if str(address) not in unavailable]
+    for address in chosen:
+        anatomy.site(address)
+    return sorted(chosen, key=lambda address: (order.index(address.point), address.layer or 0)), unavailable
+
+
+def _check_point(address: Address) -> None:
+    if not address.row.has_units:
+        axes = " × ".join(address.row.axes)
+        raise BadAddress(
+            f"'{address.point}' has axes {axes}, so it has no single units to index.",
+            "Heads can be indexed as head_norm." if "h" in address.row.axes else "Index another point.",
+        )
+    if address.layer is None:
+        hint = "resid_pre.0 holds the same." if address.point == "embed" else "Index resid_post of the last layer."
+        raise BadAddress(f"An index holds points that layers have; '{address.point}' has none.", hint)
 
 
 def default_batch_tokens(units: int, device: str) -> int:

@@ -31,8 +31,8 @@ def recompute(loaded: LoadedModel, index: Index, unit: Unit, doc: int, window: i
     usable, note = index.usable(loaded.key)
     if not usable:
         raise Conflict(note, "Choose or build an index of this model.")
-    if unit.address.layer not in index.manifest.layers:
-        raise BadAddress(f"The index does not hold {unit.address}.")
+    if str(unit.address) not in index.manifest.addresses:
+        raise BadAddress(f"The index does not hold {unit.address}.", f"It holds {index.manifest.held}.")
     loaded.anatomy.check_unit(unit)
     ids, tokens = index.window(doc, window)
     row = torch.tensor([ids])

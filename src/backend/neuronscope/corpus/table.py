@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronscope.core.errors import BadRequest
+from neuronscope.core.address import Address
+from neuronscope.core.errors import BadAddress, BadRequest
 from neuronscope.corpus.parquet import need
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class NeuronRow:
     is too small or nothing varies; ``top_token`` is what its strongest context peaks on, ``None`` where it has none.
     """
 
+    point: str
     layer: int
     unit: int
     firing_rate: float
@@ -47,8 +49,11 @@ class NeuronTable:
 
     def __init__(self, index: Opened) -> None:
         m = index.manifest
+        addresses = [Address.parse(text) for text in m.addresses]
+        self._points = m.points
         self._columns: dict[str, NDArray[Any]] = {
-            "layer": np.repeat(m.layers, m.units),
+            "point": np.repeat([m.points.index(address.point) for address in addresses], m.units),
+            "layer": np.repeat([address.layer for address in addresses], m.units),
             "unit": np.concatenate([np.arange(count) for count in m.units]),
             **dict(zip(("mean", "std", "min", "max", "firing_rate"), index.moments.T, strict=True)),
             "kurtosis": index.kurtosis,
@@ -69,18 +74,23 @@ class NeuronTable:
         *,
         sort: str = "max",
         descending: bool = True,
+        point: str | None = None,
         layers: Sequence[int] | None = None,
         search: str = "",
         least: dict[str, float] | None = None,
         most: dict[str, float] | None = None,
     ) -> NDArray[np.int64]:
-        """Numbers of the rows that fit, in order; equal ones, and those without a value, in order of layer and unit.
+        """Numbers of the rows that fit, in order; equal ones, and those without a value, in order of point, layer and unit.
 
         ``search`` is looked for in the top token, whatever its case; ``least`` and ``most`` bound columns by name, both
-        included. Raises :class:`BadRequest` for an unknown column.
+        included. Raises :class:`BadRequest` for an unknown column, :class:`BadAddress` for a point that isn't held.
         """
         order = self._order(sort, descending)
         keep = np.ones(len(order), np.bool_)
+        if point is not None:
+            if point not in self._points:
+                raise BadAddress(f"The index does not hold {point[:40]}.", f"It holds {', '.join(self._points)}.")
+            keep &= self._columns["point"] == self._points.index(point)
         if layers is not None:
             keep &= np.isin(self._columns["layer"], list(layers))
         if search:
@@ -96,6 +106,7 @@ class NeuronTable:
     def rows(self, numbers: NDArray[np.int64]) -> list[NeuronRow]:
         """Those rows."""
         columns = {name: self._columns[name][numbers].tolist() for name in COLUMNS[:-1]}
+        columns["point"] = [self._points[number] for number in columns["point"]]
         columns["kurtosis"] = [None if np.isnan(value) else value for value in columns["kurtosis"]]
         columns["top_token"] = [None if token < 0 else self._texts[token] for token in self._token[numbers].tolist()]
         return [NeuronRow(**dict(zip(COLUMNS, row, strict=True))) for row in zip(*columns.values(), strict=True)]
@@ -119,7 +130,7 @@ class NeuronTable:
         from pyarrow.parquet import ParquetWriter
 
         kinds = {int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
-        of = {"layer": int, "unit": int, "top_token": str}
+        of = {"point": str, "layer": int, "unit": int, "top_token": str}
         schema = arrow.schema([(name, kinds[of.get(name, float)]) for name in COLUMNS])
         sink = io.BytesIO()
         with ParquetWriter(sink, schema) as writer:

@@ -43,10 +43,11 @@ class Worker:
 
     def __init__(self, loaded: LoadedModel, plan: Plan, tokenizer: Tokenizer, files: dict[str, int], run: Run) -> None:
         self.loaded, self.plan, self.tokenizer, self.files, self.run = loaded, plan, tokenizer, files, run
+        self.taps = plan.taps
         self.special = np.array(sorted(loaded.special_ids), np.int64)
-        self.top = {a: TopK(units, plan.k, loaded.device) for a, units in zip(plan.addresses, plan.units, strict=True)}
+        self.top = {a: TopK(units, plan.k, loaded.device) for a, units in zip(plan.taps, plan.units, strict=True)}
         self.sample = Sample(plan.sample, sum(plan.units))
-        self.first_unit = dict(zip(plan.addresses, np.cumsum([0, *plan.units]).tolist(), strict=False))
+        self.first_unit = dict(zip(plan.taps, np.cumsum([0, *plan.units]).tolist(), strict=False))
 
     def shard(
         self,
@@ -78,7 +79,7 @@ class ShardRun:
     def __init__(self, worker: Worker, number: int, shard: Shard) -> None:
         self.worker, self.shard, self.base = worker, shard, number * PLACES
         plan, device = worker.plan, worker.loaded.device
-        pairs = list(zip(plan.addresses, plan.units, strict=True))
+        pairs = list(zip(plan.taps, plan.units, strict=True))
         self.moments = {address: ShardMoments(units, device) for address, units in pairs}
         self.spread = {address: ShardSpread(units, device) for address, units in pairs}
         self.counts = ~np.isin(shard.ids, worker.special)
@@ -125,12 +126,12 @@ class ShardRun:
                 self.worker.sample.fill(self.base + places[kept], self.worker.first_unit[address], values)
 
         shape = (int(ids.shape[0]), int(ids.shape[1]))
-        with torch.no_grad(), loaded.lock, read_taps(loaded, self.worker.plan.addresses, shape, take):
+        with torch.no_grad(), loaded.lock, read_taps(loaded, self.worker.taps, shape, take):
             loaded.model.base_model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
 
     def part(self, batches: list[NDArray[np.int64]], documents: list[Document]) -> ShardPart:
         """What the shard adds."""
-        worker, shard, addresses = self.worker, self.shard, self.worker.plan.addresses
+        worker, shard, addresses = self.worker, self.shard, self.worker.taps
         batch_of = np.zeros(len(shard.docs), np.int32)
         for number, windows in enumerate(batches):
             batch_of[windows] = number

@@ -48,7 +48,7 @@ def find(workspace: Workspace, plan: Plan) -> Path | None:
 
 
 def _made_so(manifest: Manifest, plan: Plan) -> bool:
-    names = ("model_key", "corpus_hash", "point", "k", "layers", "window", "histogram", "seed")
+    names = ("model_key", "corpus_hash", "addresses", "k", "window", "histogram", "seed")
     # A corpus of fewer tokens than the sample is to have is kept whole.
     return manifest.sample == min(plan.sample, manifest.tokens) and all(
         getattr(manifest, name) == getattr(plan, name) for name in names
@@ -61,6 +61,7 @@ def find_or_build(
     corpus: str | Path,
     *,
     k: int = 32,
+    points: Sequence[str] | None = None,
     layers: Sequence[int] | None = None,
     documents: int | None = None,
     field: str = "text",
@@ -74,7 +75,7 @@ def find_or_build(
     :func:`neuronscope.corpus.builder.build_index`.
     """
     texts = open_corpus(corpus, documents, field)
-    plan = make_plan(loaded, texts, k, layers, settings)
+    plan = make_plan(loaded, texts, k, layers, settings, points)
     found = find(workspace, plan)
     if found is not None:
         return Index.open(found)

@@ -46,7 +46,7 @@ def index_reference(loaded: LoadedModel, workspace: Workspace, index_id: str) ->
     def quantile(unit: Unit, share: float) -> float:
         assert unit.address.layer is not None
         index.stats(unit)  # refuses what the index does not hold
-        sample = index.sample([unit.address.layer])
+        sample = index.sample([unit.address.layer], unit.address.point)
         return float(np.quantile(sample.values[unit.index], share))
 
     return Reference(lambda unit: float(index.stats(unit).mean), quantile)

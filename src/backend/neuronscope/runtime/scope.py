@@ -137,15 +137,18 @@ class Scope:
         layers: Sequence[int] | None = None,
         documents: int | None = None,
         field: str = "text",
+        points: Sequence[str] | None = None,
     ) -> Index:
         """The exact ``k`` strongest contexts of every neuron over a corpus: a text or JSONL file, or ``"bundled"``.
 
-        ``field`` is what holds the text in each line of a JSONL file.
+        ``points`` are indexed instead of neurons: ``["resid_post"]``, ``["head_norm.2"]`` or several. ``field`` is what
+        holds the text in each line of a JSONL file.
         An index of the same model, corpus and settings that already exists is opened, not built again.
         """
         from neuronscope.runtime.indexing import find_or_build
 
-        return find_or_build(self.loaded, self.workspace, corpus, k=k, layers=layers, documents=documents, field=field)
+        asked = {"k": k, "points": points, "layers": layers, "documents": documents, "field": field}
+        return find_or_build(self.loaded, self.workspace, corpus, **asked)
 
     def groups(self) -> list[Group]:
         """Saved sets of units of this model, newest first; those of other weights, or another precision, are left out."""

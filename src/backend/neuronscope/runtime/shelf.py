@@ -5,16 +5,18 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuronscope.core.errors import Conflict, NeuronScopeError, NotFound
+from neuronscope.core.points import NEURONS
 from neuronscope.models.loading.sources import BUNDLED_ID
 from neuronscope.runtime.engine import Engine
 from neuronscope.runtime.workspace import Workspace, remove
 
 if TYPE_CHECKING:
+    from neuronscope.core.address import Address
     from neuronscope.corpus.index import Index
     from neuronscope.corpus.manifest import Manifest
 
@@ -46,22 +48,34 @@ class Shelf:
         """Whether an index fits its model as it is now, and if not, why."""
         return manifest.usable(self._key(manifest.model_id, manifest.dtype))
 
-    def choose(self, model_id: str | None, index_id: str | None) -> Index:
-        """The index of an id, or else the newest that fits the model (None: the bundled one).
+    def choose(self, model_id: str | None, index_id: str | None, holding: Iterable[Address | str] = ()) -> Index:
+        """The index of an id, or else the newest that fits the model (None: the bundled one) and holds what is asked about.
 
+        ``holding`` are addresses or points; one with all of the addresses comes before one with other layers of their
+        points. Where it is empty, one that holds neurons comes before one that does not.
         What fits is decided by the model's key alone: the same weights may go by several ids. Raises
         :class:`NotFound` where there is none, :class:`Conflict` where the one named does not fit the model.
         """
         if index_id is not None:
             return self._named(index_id, model_id)
-        wanted = model_id or BUNDLED_ID
-        for folder, manifest in self.manifests():
-            if self._key(wanted, manifest.dtype) == manifest.model_key:
-                return self._index(folder)
+        wanted, needed = model_id or BUNDLED_ID, set(map(str, holding))
+        fitting = [
+            (folder, manifest)
+            for folder, manifest in self.manifests()
+            if self._key(wanted, manifest.dtype) == manifest.model_key
+        ]
+        points = {name.partition(".")[0] for name in needed}
+        for names in (needed, points) if needed else ({NEURONS}, needed):
+            for folder, manifest in fitting:
+                if names <= {*manifest.addresses, *manifest.points}:
+                    return self._index(folder)
         self._engine.sources.find(wanted)
-        command = "neuronscope index build bundled" + ("" if wanted == BUNDLED_ID else f" -m {shlex.quote(wanted)}")
+        options = "".join(f" --point {point}" for point in sorted(points - {NEURONS}))
+        command = f"neuronscope index build bundled{options}"
+        command += "" if wanted == BUNDLED_ID else f" -m {shlex.quote(wanted)}"
+        what = f" that holds {', '.join(sorted(points)[:5])}" if fitting else ""
         raise NotFound(
-            f"There is no index of {wanted[:80]} yet.",
+            f"There is no index of {wanted[:80]}{what} yet.",
             f"Build one with `{command}`, or POST /api/indexes, or Build on the neuron's page.",
         )
 

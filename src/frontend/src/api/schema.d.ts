@@ -304,10 +304,44 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All traces of the workspace, newest first */
+        /** All traces of the workspace, newest first, and what they take */
         get: operations["list_traces"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traces/limit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set what all traces together may take: the oldest unpinned ones go when a run ends beyond it */
+        put: operations["limit_traces"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traces/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take in a trace file, sent as the body, once all of it has been read and found sound */
+        post: operations["import_trace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -325,8 +359,25 @@ export interface paths {
         get: operations["get_trace"];
         put?: never;
         post?: never;
-        /** Delete a trace */
+        /** Delete a trace, pinned or not; one that is being recorded is refused */
         delete: operations["delete_trace"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traces/{trace_id}/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep a trace whatever the limit, or let it go with the others again */
+        post: operations["pin_trace"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -356,7 +407,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Replay: every event of the run, in order, as a sequence of MessagePack maps */
+        /** Replay: the events of the run, in order, from a step and at a speed, as a sequence of MessagePack maps */
         get: operations["replay_trace"];
         put?: never;
         post?: never;
@@ -642,6 +693,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/calibrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The protected units of a model, as they were found */
+        get: operations["get_calibration"];
+        put?: never;
+        /** Start ablating units one by one; the job's result lists those whose loss rises beyond the bound */
+        post: operations["create_calibration"];
+        /** Forget a model's calibration: none of its units is protected any more */
+        delete: operations["delete_calibration"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/analyses": {
         parameters: {
             query?: never;
@@ -816,7 +886,7 @@ export interface components {
             parameters: number | null;
             /**
              * Category
-             * @description Size class: tiny, small, medium, large, huge.
+             * @description Size class: tiny, small, medium, large, huge; or chat-only.
              */
             category: string;
             /**
@@ -835,12 +905,12 @@ export interface components {
              * Source
              * @enum {string}
              */
-            source: "bundled" | "cache" | "local" | "hub";
+            source: "bundled" | "cache" | "local" | "hub" | "chat";
             /**
              * Format
-             * @enum {string}
+             * @description Null for a model on a chat server, which does not say.
              */
-            format: "safetensors" | "gguf";
+            format: ("safetensors" | "gguf") | null;
             /** Context Length */
             context_length: number | null;
             /**
@@ -1035,7 +1105,7 @@ export interface components {
              * Source
              * @enum {string}
              */
-            source: "bundled" | "cache" | "local" | "hub";
+            source: "bundled" | "cache" | "local" | "hub" | "chat";
             /** Revision */
             revision: string | null;
             /** Architecture */
@@ -1711,6 +1781,11 @@ export interface components {
              * @description The likeliest next tokens after the prompt.
              */
             top: components["schemas"]["NextToken"][];
+            /**
+             * Removed
+             * @description Older traces that went to hold the limit, where one is set.
+             */
+            removed: string[];
         };
         /** NextToken */
         NextToken: {
@@ -1878,6 +1953,30 @@ export interface components {
         TraceList: {
             /** Traces */
             traces: components["schemas"]["TraceEntry"][];
+            /**
+             * Total Bytes
+             * @description Of all traces, also those that can't be read and are not listed.
+             */
+            total_bytes: number;
+            /**
+             * Limit Bytes
+             * @description What they may take together; null where nobody has set a limit.
+             */
+            limit_bytes: number | null;
+            /**
+             * Removed
+             * @description What went to hold the limit, the latest first.
+             */
+            removed: components["schemas"]["RemovedTrace"][];
+        };
+        /** RemovedTrace */
+        RemovedTrace: {
+            /** Trace Id */
+            trace_id: string;
+            /** Bytes */
+            bytes: number;
+            /** Removed At */
+            removed_at: string;
         };
         /** TraceEntry */
         TraceEntry: {
@@ -1899,10 +1998,41 @@ export interface components {
             token_count: number;
             /** Steps */
             steps: number;
-            /** Bytes */
+            /**
+             * Bytes
+             * @description On the disk.
+             */
             bytes: number;
-            /** Closed */
+            /**
+             * Closed
+             * @description Whether its run has ended.
+             */
             closed: boolean;
+            /**
+             * Pinned
+             * @description Whether it stays whatever the limit.
+             */
+            pinned: boolean;
+        };
+        /** TraceLimitAnswer */
+        TraceLimitAnswer: {
+            /** Limit Bytes */
+            limit_bytes: number | null;
+            /** Total Bytes */
+            total_bytes: number;
+            /**
+             * Would Go
+             * @description Traces that go when the next run ends, oldest first, unless they are pinned before.
+             */
+            would_go: string[];
+        };
+        /** TraceLimit */
+        TraceLimit: {
+            /**
+             * Bytes
+             * @description What all traces together may take; null for no limit.
+             */
+            bytes: number | null;
         };
         /** TraceDetail */
         TraceDetail: {
@@ -1924,10 +2054,21 @@ export interface components {
             token_count: number;
             /** Steps */
             steps: number;
-            /** Bytes */
+            /**
+             * Bytes
+             * @description On the disk.
+             */
             bytes: number;
-            /** Closed */
+            /**
+             * Closed
+             * @description Whether its run has ended.
+             */
             closed: boolean;
+            /**
+             * Pinned
+             * @description Whether it stays whatever the limit.
+             */
+            pinned: boolean;
             /** Model Key */
             model_key: string;
             /** Tokens */
@@ -1942,6 +2083,11 @@ export interface components {
             };
             /** Top */
             top: components["schemas"]["NextToken"][];
+        };
+        /** TracePin */
+        TracePin: {
+            /** Pinned */
+            pinned: boolean;
         };
         /** Heatmap */
         Heatmap: {
@@ -2053,11 +2199,13 @@ export interface components {
             corpus: string;
             /** K */
             k: number;
+            /** Points */
+            points: string[];
             /** Layers */
             layers: number[];
             /**
              * Units
-             * @description Units per layer.
+             * @description Units of the widest point in a layer.
              */
             units: number;
             /** Documents */
@@ -2101,7 +2249,15 @@ export interface components {
              * @default 32
              */
             k?: number;
-            /** Layers */
+            /**
+             * Points
+             * @description Points or addresses whose units are indexed, such as ``resid_post`` or ``head_norm.3`` (default: neurons).
+             */
+            points?: string[] | null;
+            /**
+             * Layers
+             * @description Layers of the points that name none (default: all).
+             */
             layers?: number[] | null;
         };
         /** NeuronPage */
@@ -2125,6 +2281,8 @@ export interface components {
         };
         /** NeuronRow */
         NeuronRow: {
+            /** Point */
+            point: string;
             /** Layer */
             layer: number;
             /** Unit */
@@ -2156,6 +2314,8 @@ export interface components {
             model_id: string;
             /** Index Id */
             index_id: string;
+            /** Point */
+            point: string;
             /** Layer */
             layer: number;
             /** Unit */
@@ -2248,6 +2408,8 @@ export interface components {
             model_id: string;
             /** Index Id */
             index_id: string;
+            /** Point */
+            point: string;
             /** Layer */
             layer: number;
             /** Unit */
@@ -2265,14 +2427,20 @@ export interface components {
         };
         /** WindowRequest */
         WindowRequest: {
+            /**
+             * Layer
+             * @description Left out where ``unit`` is a whole name.
+             */
+            layer?: number | null;
+            /**
+             * Unit
+             * @description A neuron's number, or a unit's name such as ``resid_post.3:17``.
+             */
+            unit: number | string;
             /** Model Id */
             model_id?: string | null;
             /** Index Id */
             index_id?: string | null;
-            /** Layer */
-            layer: number;
-            /** Unit */
-            unit: number;
             /** Doc */
             doc: number;
             /**
@@ -2287,10 +2455,23 @@ export interface components {
             model_id: string;
             /** Index Id */
             index_id: string;
-            /** Layer */
-            layer: number;
+            /**
+             * Point
+             * @description Null where units of several points are asked for.
+             */
+            point: string | null;
+            /**
+             * Layer
+             * @description Null where units of several layers are asked for.
+             */
+            layer: number | null;
             /** Units */
             units: number[];
+            /**
+             * Names
+             * @description The same in full: ``mlp_act.3:42``.
+             */
+            names: string[];
             /** Corpus */
             corpus: string;
             /** Corpus Tokens */
@@ -2360,6 +2541,10 @@ export interface components {
              * @description Line or row there, from 1, at which the document begins.
              */
             line: number | null;
+            /** Point */
+            point: string;
+            /** Layer */
+            layer: number;
             /** Unit */
             unit: number;
             /** Activations */
@@ -2423,6 +2608,8 @@ export interface components {
         ProbeAnswer: {
             /** Model Id */
             model_id: string;
+            /** Point */
+            point: string;
             /** Layer */
             layer: number;
             /** Unit */
@@ -2436,12 +2623,18 @@ export interface components {
         };
         /** ProbeRequest */
         ProbeRequest: {
+            /**
+             * Layer
+             * @description Left out where ``unit`` is a whole name.
+             */
+            layer?: number | null;
+            /**
+             * Unit
+             * @description A neuron's number, or a unit's name such as ``resid_post.3:17``.
+             */
+            unit: number | string;
             /** Model Id */
             model_id?: string | null;
-            /** Layer */
-            layer: number;
-            /** Unit */
-            unit: number;
             /** Text */
             text: string;
         };
@@ -2458,6 +2651,8 @@ export interface components {
         };
         /** DrivenNeuron */
         DrivenNeuron: {
+            /** Point */
+            point: string;
             /** Layer */
             layer: number;
             /** Unit */
@@ -2517,6 +2712,121 @@ export interface components {
              * @enum {string}
              */
             made_by?: "hand" | "lasso" | "clustering";
+        };
+        /** CalibrationOut */
+        CalibrationOut: {
+            /** Model Id */
+            model_id: string;
+            /** Model Key */
+            model_key: string;
+            /** Created At */
+            created_at: string;
+            /** Corpus */
+            corpus: string;
+            /** Documents */
+            documents: number;
+            /**
+             * Tokens
+             * @description Tokens whose loss was taken; special ones are left out.
+             */
+            tokens: number;
+            /**
+             * Loss
+             * @description With nothing ablated, in nats a token.
+             */
+            loss: number;
+            /** Bound */
+            bound: number;
+            /** Points */
+            points: string[];
+            /** Per Layer */
+            per_layer: number | null;
+            /** Tested */
+            tested: number;
+            /**
+             * Units
+             * @description Units of the tested layers and points; those that were not tested are not protected.
+             */
+            units: number;
+            /**
+             * Protected
+             * @description The largest rise first.
+             */
+            protected: components["schemas"]["ProtectedUnit"][];
+            /**
+             * Next Rise
+             * @description The largest rise of a unit that is not protected.
+             */
+            next_rise: number | null;
+            /**
+             * Unavailable
+             * @description Default points that can't be ablated in this model, with the reasons.
+             */
+            unavailable: {
+                [key: string]: string;
+            };
+        };
+        /** ProtectedUnit */
+        ProtectedUnit: {
+            /** Unit */
+            unit: string;
+            /**
+             * Rise
+             * @description Nats a token by which the loss rises when it alone is ablated; null where the loss is no number any more.
+             */
+            rise: number | null;
+        };
+        /** CalibrationRequest */
+        CalibrationRequest: {
+            /** Model Id */
+            model_id?: string | null;
+            /**
+             * Corpus
+             * @description Documents to test on; default: the bundled ones.
+             */
+            corpus?: string | null;
+            /**
+             * Text
+             * @description One text to test on, in place of a corpus.
+             */
+            text?: string | null;
+            /**
+             * Field
+             * @description What holds the text in JSON Lines, Parquet and data sets.
+             * @default text
+             */
+            field?: string;
+            /**
+             * Documents
+             * @description Take only the first so many documents of the corpus.
+             * @default 8
+             */
+            documents?: number;
+            /**
+             * Points
+             * @description Point names or addresses; default: the neurons and the blocks' outputs.
+             */
+            points?: string[] | null;
+            /**
+             * Per Layer
+             * @description Units to test of each layer and point, those with the largest |x| on the text; null for all.
+             * @default 32
+             */
+            per_layer?: number | null;
+            /**
+             * Bound
+             * @description Rise of the loss, in nats a token, beyond which a unit is protected.
+             * @default 0.5
+             */
+            bound?: number;
+        };
+        /** Forgotten */
+        Forgotten: {
+            /**
+             * Forgotten
+             * @description The model whose units are no longer protected.
+             */
+            forgotten: string;
         };
         /** AnalysisList */
         AnalysisList: {
@@ -3653,6 +3963,100 @@ export interface operations {
             };
         };
     };
+    limit_traces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TraceLimit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceLimitAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    import_trace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceEntry"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     get_trace: {
         parameters: {
             query?: never;
@@ -3747,6 +4151,57 @@ export interface operations {
             };
         };
     };
+    pin_trace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TracePin"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceEntry"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     get_step: {
         parameters: {
             query?: never;
@@ -3797,7 +4252,12 @@ export interface operations {
     };
     replay_trace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The first step to send; the start event always comes first. */
+                from_step?: number;
+                /** @description Steps a second; left out, as fast as they are read. */
+                speed?: number | null;
+            };
             header?: never;
             path: {
                 trace_id: string;
@@ -4284,8 +4744,10 @@ export interface operations {
             query?: {
                 model_id?: string | null;
                 index_id?: string | null;
-                sort?: "layer" | "unit" | "firing_rate" | "max" | "mean" | "std" | "min" | "kurtosis" | "top_token";
+                sort?: "point" | "layer" | "unit" | "firing_rate" | "max" | "mean" | "std" | "min" | "kurtosis" | "top_token";
                 descending?: boolean;
+                /** @description Whose units are listed (default: neurons, or whatever an index without neurons holds). */
+                point?: string | null;
                 layers?: number[] | null;
                 /** @description Looked for in the top token, whatever its case. */
                 search?: string;
@@ -4344,8 +4806,10 @@ export interface operations {
             query?: {
                 model_id?: string | null;
                 index_id?: string | null;
-                sort?: "layer" | "unit" | "firing_rate" | "max" | "mean" | "std" | "min" | "kurtosis" | "top_token";
+                sort?: "point" | "layer" | "unit" | "firing_rate" | "max" | "mean" | "std" | "min" | "kurtosis" | "top_token";
                 descending?: boolean;
+                /** @description Whose units are listed (default: neurons, or whatever an index without neurons holds). */
+                point?: string | null;
                 layers?: number[] | null;
                 /** @description Looked for in the top token, whatever its case. */
                 search?: string;
@@ -4401,9 +4865,11 @@ export interface operations {
     list_examples: {
         parameters: {
             query: {
+                /** @description Left out where ``unit`` is a whole name. */
+                layer?: number | null;
+                /** @description A neuron's number, or a unit's name such as ``resid_post.3:17``. */
+                unit: number | string;
                 model_id?: string | null;
-                layer: number;
-                unit: number;
                 band?: "top" | "middle" | "random" | "near_zero" | "quantile";
                 /** @description With ``high``: the shares of the sample's values that bound the band ``quantile``. */
                 low?: number;
@@ -4505,12 +4971,14 @@ export interface operations {
     };
     top_contexts: {
         parameters: {
-            query: {
+            query?: {
                 model_id?: string | null;
-                layer: number;
-                unit?: number | null;
-                /** @description Several units of the layer instead of one: their contexts together, strongest first. */
-                units?: number[] | null;
+                /** @description The layer of units that are given by number. */
+                layer?: number | null;
+                /** @description A neuron's number, or a unit's name such as ``resid_post.3:17``. */
+                unit?: number | string | null;
+                /** @description Several units instead of one, numbers or names: their contexts together, strongest first. */
+                units?: (number | string)[] | null;
                 k?: number;
                 /** @description Default: the newest usable index of the model. */
                 index_id?: string | null;
@@ -4617,6 +5085,8 @@ export interface operations {
                 token: string;
                 k?: number;
                 index_id?: string | null;
+                /** @description Whose units are told (default: neurons, or whatever an index without neurons holds). */
+                point?: string | null;
             };
             header?: never;
             path?: never;
@@ -4822,6 +5292,149 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_calibration: {
+        parameters: {
+            query?: {
+                model_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationOut"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_calibration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalibrationRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_calibration: {
+        parameters: {
+            query?: {
+                model_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forgotten"];
                 };
             };
             /** @description Unprocessable Entity */

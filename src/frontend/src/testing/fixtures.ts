@@ -104,6 +104,7 @@ export const index = (part: Partial<IndexEntry> = {}): IndexEntry => ({
   model_key: "k",
   corpus: "bundled",
   k: 32,
+  points: ["mlp_act"],
   layers: [0, 1],
   units: 8,
   documents: 10,
@@ -118,13 +119,17 @@ export const index = (part: Partial<IndexEntry> = {}): IndexEntry => ({
 export const neuronTop: NeuronTop = {
   model_id: "neuronscope/tiny",
   index_id: INDEX_ID,
+  point: "mlp_act",
   layer: 0,
   units: [7],
+  names: ["mlp_act.0:7"],
   corpus: "bundled",
   corpus_tokens: 1000,
   stats: { mean: 0.1, std: 0.4, max: 4.5, min: -1, firing_rate: 0.123 },
   contexts: [
     {
+      point: "mlp_act",
+      layer: 0,
       unit: 7,
       activation: 4.5,
       doc: 3,

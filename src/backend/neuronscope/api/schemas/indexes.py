@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from neuronscope.api.schemas.common import Answer, ModelId, Request
+from neuronscope.api.schemas.common import Answer, CorpusId, ModelId, PointName, Request
 
 
 class IndexRequest(Request):
     model_id: ModelId | None = None
-    corpus: str = Field(
-        max_length=300,
-        pattern=r"^(bundled|local/[a-z0-9][a-z0-9_.-]{0,79}|hf:[A-Za-z0-9][A-Za-z0-9_./:%\[\]-]{0,296})$",
-    )
-    """``bundled``, ``local/<name>``, or ``hf:NAME``, ``hf:NAME:CONFIGURATION:SPLIT`` for a data set of the hub."""
+    corpus: CorpusId
     field: str = Field("text", min_length=1, max_length=200)
     """What holds the text in JSON Lines, Parquet and data sets."""
     documents: int | None = Field(None, ge=1, le=10_000_000)
     """Take only the first so many documents; for the bundled corpus, how many to generate (default 2000)."""
     k: int = Field(32, ge=1, le=1000)
+    points: list[PointName] | None = Field(None, min_length=1, max_length=64)
+    """Points or addresses whose units are indexed, such as ``resid_post`` or ``head_norm.3`` (default: neurons)."""
     layers: list[int] | None = Field(None, min_length=1, max_length=512)
+    """Layers of the points that name none (default: all)."""
 
 
 class IndexPath(Request):
@@ -32,9 +31,10 @@ class IndexEntry(Answer):
     model_key: str
     corpus: str
     k: int
+    points: list[str]
     layers: list[int]
     units: int
-    """Units per layer."""
+    """Units of the widest point in a layer."""
     documents: int
     tokens: int
     created_at: str

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from neuronscope.api.schemas.common import Answer, IntList, ModelId, Request
+from neuronscope.api.schemas.common import Answer, IntList, ModelId, PointOnly, Request
 
-Column = Literal["layer", "unit", "firing_rate", "max", "mean", "std", "min", "kurtosis", "top_token"]
+Column = Literal["point", "layer", "unit", "firing_rate", "max", "mean", "std", "min", "kurtosis", "top_token"]
 
 
 class TableQuery(Request):
@@ -16,6 +16,8 @@ class TableQuery(Request):
     index_id: str | None = Field(None, max_length=40)
     sort: Column = "max"
     descending: bool = True
+    point: PointOnly | None = None
+    """Whose units are listed (default: neurons, or whatever an index without neurons holds)."""
     layers: IntList | None = Field(None, min_length=1, max_length=512)
     search: str = Field("", max_length=100)
     """Looked for in the top token, whatever its case."""
@@ -36,6 +38,7 @@ class TableExport(TableQuery):
 
 
 class NeuronRow(Answer):
+    point: str
     layer: int
     unit: int
     firing_rate: float

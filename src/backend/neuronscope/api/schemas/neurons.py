@@ -6,15 +6,27 @@ from typing import Literal
 
 from pydantic import Field
 
-from neuronscope.api.schemas.common import Answer, IntList, ModelId, Request
+from neuronscope.api.schemas.common import (
+    Answer,
+    LayerNumber,
+    ModelId,
+    PointOnly,
+    Request,
+    UnitList,
+    UnitName,
+    UnitNumber,
+    UnitRequest,
+)
 
 
 class NeuronQuery(Request):
     model_id: ModelId | None = None
-    layer: int = Field(ge=0, le=100_000)
-    unit: int | None = Field(None, ge=0, le=100_000_000)
-    units: IntList | None = Field(None, min_length=1, max_length=1000)
-    """Several units of the layer instead of one: their contexts together, strongest first."""
+    layer: LayerNumber | None = None
+    """The layer of units that are given by number."""
+    unit: UnitNumber | UnitName | None = None
+    """A neuron's number, or a unit's name such as ``resid_post.3:17``."""
+    units: UnitList | None = None
+    """Several units instead of one, numbers or names: their contexts together, strongest first."""
     k: int = Field(20, ge=1, le=1000)
     index_id: str | None = Field(None, max_length=40)
     """Default: the newest usable index of the model."""
@@ -52,6 +64,8 @@ class Example(Answer):
 class Context(Example):
     """A place of the corpus, with the unit's value on every token that is shown."""
 
+    point: str
+    layer: int
     unit: int
     activations: list[float]
 
@@ -97,8 +111,13 @@ class UnitStats(Answer):
 class NeuronTop(Answer):
     model_id: str
     index_id: str
-    layer: int
+    point: str | None
+    """Null where units of several points are asked for."""
+    layer: int | None
+    """Null where units of several layers are asked for."""
     units: list[int]
+    names: list[str]
+    """The same in full: ``mlp_act.3:42``."""
     corpus: str
     corpus_tokens: int
     stats: UnitStats | None
@@ -114,9 +133,12 @@ class TokenQuery(Request):
     """The token's text as shown, leading space included; or a text of two to five tokens."""
     k: int = Field(20, ge=1, le=1000)
     index_id: str | None = Field(None, max_length=40)
+    point: PointOnly | None = None
+    """Whose units are told (default: neurons, or whatever an index without neurons holds)."""
 
 
 class DrivenNeuron(Answer):
+    point: str
     layer: int
     unit: int
     max: float
@@ -132,15 +154,14 @@ class TokenTop(Answer):
     neurons: list[DrivenNeuron]
 
 
-class ProbeRequest(Request):
+class ProbeRequest(UnitRequest):
     model_id: ModelId | None = None
-    layer: int = Field(ge=0, le=100_000)
-    unit: int = Field(ge=0, le=100_000_000)
     text: str = Field(min_length=1, max_length=20_000)
 
 
 class ProbeAnswer(Answer):
     model_id: str
+    point: str
     layer: int
     unit: int
     tokens: list[str]
@@ -148,10 +169,8 @@ class ProbeAnswer(Answer):
     activations: list[float]
 
 
-class ExampleQuery(Request):
+class ExampleQuery(UnitRequest):
     model_id: ModelId | None = None
-    layer: int = Field(ge=0, le=100_000)
-    unit: int = Field(ge=0, le=100_000_000)
     band: Literal["top", "middle", "random", "near_zero", "quantile"] = "random"
     low: float = Field(0, ge=0, le=1)
     """With ``high``: the shares of the sample's values that bound the band ``quantile``."""
@@ -164,6 +183,7 @@ class ExampleQuery(Request):
 class Examples(Answer):
     model_id: str
     index_id: str
+    point: str
     layer: int
     unit: int
     band: str
@@ -173,11 +193,9 @@ class Examples(Answer):
     """Histogram of the unit's values."""
 
 
-class WindowRequest(Request):
+class WindowRequest(UnitRequest):
     model_id: ModelId | None = None
     index_id: str | None = Field(None, max_length=40)
-    layer: int = Field(ge=0, le=100_000)
-    unit: int = Field(ge=0, le=100_000_000)
     doc: int = Field(ge=0, le=10_000_000_000)
     window: int = Field(0, ge=0, le=10_000_000_000)
 
@@ -185,6 +203,7 @@ class WindowRequest(Request):
 class WindowAnswer(Answer):
     model_id: str
     index_id: str
+    point: str
     layer: int
     unit: int
     doc: int

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { client, unwrap } from "../client";
-import type { IndexRequest } from "../types";
+import type { IndexEntry, IndexRequest } from "../types";
 
 export const useCorpora = (enabled: boolean) =>
   useQuery({
@@ -15,6 +15,10 @@ export const useIndexes = () =>
     queryFn: ({ signal }) => unwrap(client.GET("/api/indexes", { signal })),
     staleTime: 30_000,
   });
+
+/** Indexes that fit a model and hold its neurons; others hold units of the residual stream or heads alone. */
+export const ofNeurons = (indexes: readonly IndexEntry[] | undefined, modelId: string) =>
+  (indexes ?? []).filter((one) => one.model_id === modelId && one.usable && one.points.includes("mlp_act"));
 
 export function useBuildIndex() {
   const queries = useQueryClient();

@@ -1,5 +1,5 @@
 import { useAnalyses, useRunAnalysis } from "@/api/queries/analyses";
-import { useIndexes } from "@/api/queries/indexes";
+import { ofNeurons, useIndexes } from "@/api/queries/indexes";
 import type { AnalysisEntry, AnalysisRequest, TraceDetail } from "@/api/types";
 import { mergeParameters, pickDeclared, problemWith, valuesFrom } from "@/lib/parameters";
 import { isClustering, isLayout } from "@/lib/scatter";
@@ -31,7 +31,7 @@ export function useScatterForm(trace: TraceDetail | null) {
   const parameters = mergeParameters(layout?.parameters ?? [], clustering?.parameters ?? []);
   const values = valuesFrom(parameters, options.texts);
 
-  const usable = (indexes.data?.indexes ?? []).filter((one) => one.model_id === modelId && one.usable);
+  const usable = ofNeurons(indexes.data?.indexes, modelId);
   const sources = [
     ...(trace ? [{ value: "trace", label: "this prompt" }] : []),
     ...usable.map((one) => ({ value: one.index_id, label: `corpus: ${one.corpus}` })),

@@ -1,6 +1,6 @@
 import { Stack } from "@mantine/core";
 import { IconActivity, IconCubeOff } from "@tabler/icons-react";
-import { useIndexes } from "@/api/queries/indexes";
+import { ofNeurons, useIndexes } from "@/api/queries/indexes";
 import { useModelCard, useModels } from "@/api/queries/models";
 import { useNeuronTop } from "@/api/queries/neurons";
 import { EmptyState, ErrorNote } from "@/components/Notice";
@@ -36,7 +36,7 @@ function NeuronPage({ layer, index }: { layer: number; index: number }) {
   const missing = isMissing(models.data?.models, modelId);
   const card = useModelCard(modelId, loaded);
   const indexes = useIndexes();
-  const usable = (indexes.data?.indexes ?? []).filter((one) => one.model_id === modelId && one.usable);
+  const usable = ofNeurons(indexes.data?.indexes, modelId);
   const asked = params.get("index");
   const indexId = usable.find((one) => one.index_id === asked)?.index_id ?? usable[0]?.index_id ?? null;
   const k = readInt(params, "k", DEFAULT_COUNT, 1, 1000);
