@@ -8,9 +8,9 @@ from neuronscope.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from neuronscope.runtime.precision import compare_precisions
-    from neuronscope.runtime.scope import Scope, load, open_index, open_trace, wrap
+    from neuronscope.runtime.scope import Scope, load, open_index, open_trace, open_traces, wrap
 
-__all__ = ["Scope", "__version__", "compare_precisions", "load", "open_index", "open_trace", "wrap"]
+__all__ = ["Scope", "__version__", "compare_precisions", "load", "open_index", "open_trace", "open_traces", "wrap"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -20,6 +19,8 @@ from neuronscope.api.live import Live
 from neuronscope.api.reply import STREAM_KEY
 from neuronscope.api.security import App, Guard, Message, Receive, Scope, Send, answer_json, answer_refusal, is_api
 from neuronscope.api.static import Page
+from neuronscope.api.streams import send_stream
+from neuronscope.api.uploads import Uploads, is_upload
 from neuronscope.core.errors import NeuronScopeError, TimedOut, TooLarge
 from neuronscope.version import VERSION
 
@@ -42,14 +43,16 @@ def create_asgi(services: Services) -> App:
 
         CORS(flask, origins=[settings.dev_origin], supports_credentials=True)
     routes = Buffered(WSGIMiddleware(flask, workers=WORKERS), settings.max_body)
-    return Guard(_Switch(routes, Page(settings.web), Live(services)), settings)
+    uploads = Uploads(routes, services.workspace, settings.max_upload)
+    return Guard(_Switch(routes, Page(settings.web), Live(services), uploads), settings)
 
 
 class _Switch:
-    def __init__(self, routes: Buffered, page: Page, live: Live) -> None:
+    def __init__(self, routes: Buffered, page: Page, live: Live, uploads: Uploads) -> None:
         self._routes = routes
         self._page = page
         self._live = live
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -64,6 +67,8 @@ class _Switch:
         elif scope["path"] == "/api/health" and scope["method"] == "GET":
             # Without a worker thread, so that it answers however busy they are.
             await answer_json(send, 200, {"status": "ok", "version": VERSION})
+        elif is_upload(scope):
+            await self._uploads(scope, receive, send)
         else:
             await self._routes(scope, receive, send)
 
@@ -107,7 +112,7 @@ class Buffered:
             return
         chunks = scope.get(STREAM_KEY)
         if chunks is not None:
-            await _send_stream(messages[0], chunks, send)
+            await send_stream(messages[0], chunks, receive, send)
             return
         for message in messages:
             await send(message)
@@ -137,24 +142,3 @@ def _collect(messages: list[Message]) -> Send:
         messages.append(message)
 
     return send
-
-
-_END = object()
-
-
-async def _send_stream(start: Message, chunks: Iterable[bytes], send: Send) -> None:
-    iterator: Iterator[bytes] = iter(chunks)
-    # The WSGI side counted the empty body that it was shown.
-    headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
-    try:
-        await send({**start, "headers": headers})
-        while True:
-            chunk = await asyncio.to_thread(next, iterator, _END)
-            if chunk is _END:
-                break
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            await asyncio.to_thread(close)

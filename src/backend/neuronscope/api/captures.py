@@ -9,6 +9,7 @@ from neuronscope.api.schemas.neurons import ProbeAnswer, ProbeRequest
 from neuronscope.api.services import Services
 from neuronscope.api.units import place_of, unit_of
 from neuronscope.core.spec import CaptureSpec
+from neuronscope.runtime.keeping import Keeping
 
 if TYPE_CHECKING:
     from neuronscope.models.loaded import LoadedModel
@@ -27,6 +28,7 @@ def capture(services: Services, body: CaptureRequest) -> CaptureAnswer:
         return capture_prompt(loaded, body.prompt, spec, services.workspace.traces)
 
     with services.engine.run(services.present(body.model_id), work) as trace:
+        removed = Keeping(services.workspace.traces).tidy()
         return CaptureAnswer.model_validate(
             {
                 "trace_id": trace.trace_id,
@@ -36,6 +38,7 @@ def capture(services: Services, body: CaptureRequest) -> CaptureAnswer:
                 "points": trace.points,
                 "unavailable": trace.unavailable,
                 "top": trace.step(0).top,
+                "removed": [one.trace_id for one in removed],
             }
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, request
@@ -31,11 +32,18 @@ def json_reply(data: dict[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(data, ensure_ascii=False), status=status, mimetype="application/json")
 
 
-def stream(chunks: Iterable[bytes], mimetype: str, filename: str | None = None) -> Response:
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stands in a stream between two chunks: the next one is not sent before this moment of the monotonic clock."""
+
+    until: float
+
+
+def stream(chunks: Iterable[bytes | Pause], mimetype: str, filename: str | None = None) -> Response:
     """An answer of unknown length. Under ASGI only its head goes through Flask, so a slow reader holds no thread."""
     scope = request.environ.get("asgi.scope")
     if scope is None:
-        answer = Response(chunks, mimetype=mimetype)
+        answer = Response((chunk for chunk in chunks if not isinstance(chunk, Pause)), mimetype=mimetype)
     else:
         scope[STREAM_KEY] = chunks
         answer = Response(b"", mimetype=mimetype)

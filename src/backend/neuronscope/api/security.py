@@ -29,6 +29,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+UPLOADS = ("/api/traces/import",)
+"""Paths that take a file as their body. A form on a foreign page can't send bytes of this kind either."""
 _CSP = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
     "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -136,12 +138,16 @@ class Guard:
             raise LengthRequired("A body must say its length.", "Send Content-Length instead of chunks.")
         if length and not (length.isascii() and length.isdigit()):
             raise BadRequest("Content-Length is not a number.")
-        if int(length or 0) > self._settings.max_body:
-            raise TooLarge(
-                f"The body is larger than {self._settings.max_body // 2**20} MB.", "Send less, or in several parts."
-            )
+        upload = scope["method"] == "POST" and scope["path"] in UPLOADS
+        largest = self._settings.max_upload if upload else self._settings.max_body
+        if int(length or 0) > largest:
+            raise TooLarge(f"The body is larger than {largest // 2**20} MB.", "Send less, or in several parts.")
         kind = headers.one("content-type").partition(";")[0].strip().lower()
-        if scope["method"] not in SAFE and int(length or 0) and kind != "application/json":
+        if upload and int(length or 0) and kind != "application/octet-stream":
+            raise UnsupportedMediaType(
+                "A file is sent as bytes.", "Send it with Content-Type: application/octet-stream."
+            )
+        if not upload and scope["method"] not in SAFE and int(length or 0) and kind != "application/json":
             raise UnsupportedMediaType("A body must be JSON.", "Send it with Content-Type: application/json.")
 
 

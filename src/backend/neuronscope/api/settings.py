@@ -11,6 +11,7 @@ import neuronscope
 from neuronscope.core.errors import BadRequest
 
 MAX_BODY = 10 * 1024 * 1024
+MAX_UPLOAD = 4 * 1024 * 1024 * 1024
 FIRST_PORT = 5000
 
 
@@ -45,6 +46,8 @@ class Settings:
     """Folder of the built page."""
     max_body: int = MAX_BODY
     """Largest body of a request, in bytes."""
+    max_upload: int = MAX_UPLOAD
+    """Largest file that is taken in, in bytes."""
 
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-import logging
+import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronscope.api.reply import Pause
 from neuronscope.api.schemas.common import TokenOut
 from neuronscope.api.schemas.traces import (
     Heatmap,
@@ -18,18 +20,15 @@ from neuronscope.api.schemas.traces import (
     LayerRow,
     Layers,
     LayersQuery,
+    ReplayQuery,
     Stats,
     TraceDetail,
-    TraceEntry,
-    TraceList,
 )
-from neuronscope.core.errors import NeuronScopeError, NotFound
 from neuronscope.core.events import to_map
+from neuronscope.runtime.keeping import Keeping, described
 from neuronscope.runtime.summaries import layer_rows, top_units
-from neuronscope.runtime.workspace import Workspace, remove
+from neuronscope.runtime.workspace import Workspace
 from neuronscope.traces.store import Trace
-
-log = logging.getLogger("neuronscope.api")
 
 
 def open_trace(workspace: Workspace, trace_id: str) -> Trace:
@@ -37,23 +36,11 @@ def open_trace(workspace: Workspace, trace_id: str) -> Trace:
     return Trace.open(workspace.trace_path(trace_id))
 
 
-def entries(workspace: Workspace) -> TraceList:
-    """All traces, newest first. A file that can't be read is left out and logged."""
-    found = []
-    for path in sorted(workspace.traces.glob("t_*.trace"), reverse=True):
-        try:
-            with open_trace(workspace, path.stem) as trace:
-                found.append(TraceEntry(**_entry(trace)))
-        except (NeuronScopeError, OSError) as failure:
-            log.warning("%s was left out of the list: %s", path.name, failure)
-    return TraceList(traces=found)
-
-
 def detail(workspace: Workspace, trace_id: str) -> TraceDetail:
     """Everything about a trace but its values."""
     with open_trace(workspace, trace_id) as trace:
         return TraceDetail(
-            **_entry(trace),
+            **asdict(described(trace, trace_id in Keeping(workspace.traces).pinned)),
             model_key=trace.model_key,
             tokens=_tokens(trace),
             points=list(trace.points),
@@ -63,27 +50,30 @@ def detail(workspace: Workspace, trace_id: str) -> TraceDetail:
         )
 
 
-def delete(workspace: Workspace, trace_id: str) -> None:
-    """Remove a trace's file."""
-    path = workspace.trace_path(trace_id)
-    if not path.is_file():
-        raise NotFound(f"There is no trace '{trace_id}'.", "It may have been deleted.")
-    remove(path)
-
-
 def step(workspace: Workspace, trace_id: str, number: int) -> bytes:
     """One step event as a MessagePack map."""
     with open_trace(workspace, trace_id) as trace:
         return _pack(to_map(trace.step(number)))
 
 
-def replay(workspace: Workspace, trace_id: str) -> Iterator[bytes]:
-    """Every event of a run as MessagePack maps. A missing trace is raised here, before the answer has begun."""
-    trace = open_trace(workspace, trace_id)
+def replay(workspace: Workspace, trace_id: str, query: ReplayQuery) -> Iterator[bytes | Pause]:
+    """The events of a run as MessagePack maps, its steps at the speed asked for, if one is.
 
-    def events() -> Iterator[bytes]:
+    What can't be replayed is raised here, before the answer has begun.
+    """
+    trace = open_trace(workspace, trace_id)
+    try:
+        found = trace.replay(query.from_step)
+    except BaseException:
+        trace.close()
+        raise
+
+    def events() -> Iterator[bytes | Pause]:
+        begun = time.monotonic()
         with trace:
-            for event in trace.events():
+            for event in found:
+                if event["type"] == "step" and query.speed is not None:
+                    yield Pause(begun + (event["step"] - query.from_step) / query.speed)
                 yield _pack(event)
 
     return events()
@@ -118,19 +108,6 @@ def layers(workspace: Workspace, trace_id: str, query: LayersQuery) -> Layers:
             for row in layer_rows(trace, query.point, query.by)
         ]
         return Layers(point=query.point, by=query.by, tokens=_tokens(trace), layers=rows)
-
-
-def _entry(trace: Trace) -> dict[str, Any]:
-    return {
-        "trace_id": trace.trace_id,
-        "model_id": trace.model_id,
-        "created_at": trace.created_at,
-        "text": trace.prompt[:200],
-        "token_count": len(trace.tokens),
-        "steps": trace.step_count,
-        "bytes": trace.size_bytes,
-        "closed": trace.closed,
-    }
 
 
 def _tokens(trace: Trace) -> list[TokenOut]:

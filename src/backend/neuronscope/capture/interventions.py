@@ -188,4 +188,3 @@ class Interventions:
                 self._streams[module] = site.take(with_batch(hidden, 1, self._count)).clone()
 
         return hook
-

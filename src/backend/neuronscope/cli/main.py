@@ -19,6 +19,8 @@ COMMANDS = {
     "capture": "Run a prompt and keep what the taps saw in a trace.",
     "generate": "Generate text and record what happens inside at every token.",
     "chat": "Ask a chat server such as Ollama or LM Studio, and keep its tokens as a trace.",
+    "traces": "List, pin, delete, export and import traces, or limit what they take.",
+    "view": "Replay a trace in the terminal.",
     "layers": "Statistics of a point, layer by layer.",
     "index": "Build and list indexes: what drives each neuron.",
     "query": "Ask an index about a neuron or a token.",

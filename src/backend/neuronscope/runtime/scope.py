@@ -15,6 +15,7 @@ from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.sources import BUNDLED_ID, SourcesAndPaths
 from neuronscope.models.parity import Parity
 from neuronscope.runtime.calibration import BOUND, DOCUMENTS, PER_LAYER
+from neuronscope.runtime.keeping import Keeping
 from neuronscope.runtime.opening import open_model, wrap_model
 from neuronscope.runtime.workspace import Workspace
 from neuronscope.traces.store import Trace
@@ -77,6 +78,11 @@ class Scope:
 
         return measure(self.workspace, self.loaded)
 
+    @property
+    def traces(self) -> Keeping:
+        """The traces of the workspace, of all models: to list, pin, delete and take in, and to set a limit."""
+        return Keeping(self.workspace.traces)
+
     def capture(self, prompt: str, points: Sequence[str] | None = None, layers: Sequence[int] | None = None) -> Trace:
         """Run a prompt once and keep what the points held; by default the neurons and the residual stream.
 
@@ -88,7 +94,9 @@ class Scope:
         if isinstance(points, str):
             raise BadRequest(f"'{points}' is one text.", f"Give a list of points: points=[{points!r}].")
         spec = CaptureSpec(None if points is None else tuple(points), None if layers is None else tuple(layers))
-        return capture_prompt(self.loaded, prompt, spec, self.workspace.traces)
+        trace = capture_prompt(self.loaded, prompt, spec, self.workspace.traces)
+        self.traces.tidy()
+        return trace
 
     def stream(
         self,
@@ -165,9 +173,6 @@ class Scope:
 
         return make_group(self.workspace, self.loaded, name, units, made_by)
 
-    def __repr__(self) -> str:
-        loaded, a = self.loaded, self.loaded.anatomy
-        neurons = f" of {a.d_mlp} neurons" if a.d_mlp else ""
     def calibrate(
         self,
         corpus: str | Path = "bundled",
@@ -200,6 +205,9 @@ class Scope:
 
         return kept(self.workspace, self.loaded.key)
 
+    def __repr__(self) -> str:
+        loaded, a = self.loaded, self.loaded.anatomy
+        neurons = f" of {a.d_mlp} neurons" if a.d_mlp else ""
         form = loaded.dtype if loaded.quantization == "none" else f"{loaded.quantization} in {loaded.dtype}"
         return f"<Scope on {self.model_id}: {a.layer_count} layers{neurons}, {form}>"
 
@@ -252,6 +260,11 @@ def open_trace(ref: str | Path) -> Trace:
     if is_id(str(ref), "t") and not path.exists():
         path = Workspace.default().trace_path(str(ref))
     return Trace.open(path)
+
+
+def open_traces(workspace: Workspace | None = None) -> Keeping:
+    """The traces of a workspace, by default the person's own: to list, pin, delete and take in, and to set a limit."""
+    return Keeping((workspace or Workspace.default()).traces)
 
 
 def open_index(ref: str | Path) -> Index:

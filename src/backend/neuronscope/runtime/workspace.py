@@ -31,7 +31,6 @@ class Workspace:
         self.groups = root / "groups"
         self.calibrations = root / "calibrations"
         self.token_file = root / "server.json"
-        self.keeping_file = root / "keeping.json"
         kept = (self.traces, self.indexes, self.corpora, self.jobs, self.precisions, self.groups, self.calibrations)
         for folder in (root, *kept):
             try:

@@ -25,9 +25,10 @@ MOST_CHUNK = 64 << 20
 MOST_META = 64 << 20
 
 
-def import_trace(source: Path, folder: Path) -> Path:
+def import_trace(source: Path, folder: Path, own: bool = False) -> Path:
     """Copy a trace file into a folder under its own id, once all of it has been read and found sound; the new path.
 
+    With ``own`` it is moved: nobody else has the file, which lies on the folder's disk.
     Raises :class:`Damaged` for anything that a trace would not hold (other tables, triggers or views, steps with gaps,
     chunks or tensors that don't read), :class:`TooLarge`, :class:`Conflict` where a trace of this id is here already,
     :class:`NotFound` where there is no file, :class:`StorageFull`. Then nothing is left behind.
@@ -41,7 +42,10 @@ def import_trace(source: Path, folder: Path) -> Path:
         # A copy, so that what was checked is what is kept.
         copy = Path(space) / "arrived.trace"
         with full_disk_named():
-            shutil.copyfile(source, copy)
+            if own:
+                source.rename(copy)
+            else:
+                shutil.copyfile(source, copy)
         _check_tables(copy)
         with Trace.open(copy) as trace:
             _check_contents(trace)

@@ -17,6 +17,7 @@ from neuronscope.core.address import Address
 from neuronscope.core.errors import Damaged, NotCaptured, NotFound
 from neuronscope.core.events import Done, Entry, Receipt, Step, Token, to_map
 from neuronscope.traces.codec import WHOLE, unpack_encoded, unpack_receipt, unpack_step, unpack_tensor
+from neuronscope.traces.in_use import hold, let_go
 from neuronscope.traces.writer import APPLICATION_ID, FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Trace:
         self.created_at: str = meta["created_at"]
         self.closed: bool = meta.get("closed", False)
         self._meta = meta
+        hold(self, path)
 
     @classmethod
     def open(cls, path: Path) -> Trace:
@@ -189,8 +191,15 @@ class Trace:
                 yield to_map(receipt)
         yield self.end
 
+    def replay(self, from_step: int = 0, speed: float | None = None) -> Iterator[dict[str, Any]]:
+        """The same, at ``speed`` steps a second or as fast as they are read; errors as :func:`neuronscope.traces.replay.replay`."""
+        from neuronscope.traces.replay import replay
+
+        return replay(self, from_step, speed)
+
     def close(self) -> None:
         self._db.close()
+        let_go(self)
 
     def __enter__(self) -> Self:
         return self

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from neuronscope.core.events import Event, Receipt, Start, Step, to_map
 from neuronscope.core.storage import full_disk_named
 from neuronscope.traces.codec import pack_receipt, pack_step, pack_tensor, whole_tensors
+from neuronscope.traces.in_use import hold, let_go
 
 APPLICATION_ID = 0x4E535452
 FORMAT_VERSION = 1
@@ -63,6 +64,7 @@ class TraceWriter:
             except BaseException:
                 self.discard()
                 raise
+        hold(self, path, writing=True)
 
     def write(
         self, step: Step, tensors: Mapping[str, NDArray[np.float32]] | None = None, body: bytes | None = None
@@ -102,10 +104,11 @@ class TraceWriter:
     def close(self) -> None:
         """Close the file as it is; one that was not finished keeps its committed steps."""
         self._db.close()
+        let_go(self)
 
     def discard(self) -> None:
         """Close and remove the file with what SQLite keeps beside it."""
-        self._db.close()
+        self.close()
         for suffix in ("", "-wal", "-shm", "-journal"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
@@ -116,7 +119,7 @@ class TraceWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self._db.close()
+            self.close()
         else:
             self.discard()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 from flask_openapi.models.schema import Schema
 
-from neuronscope.api import traces
+from neuronscope.api import keeping, traces
 from neuronscope.api.exports import export
 from neuronscope.api.reply import reply, stream
 from neuronscope.api.routes.common import binary, blueprint, services
@@ -16,13 +16,19 @@ from neuronscope.api.schemas.traces import (
     HeatmapQuery,
     Layers,
     LayersQuery,
+    ReplayQuery,
     StepPath,
     TensorAnswer,
     TensorQuery,
     TraceDetail,
+    TraceEntry,
+    TraceLimit,
+    TraceLimitAnswer,
     TraceList,
     TracePath,
+    TracePin,
 )
+from neuronscope.api.uploads import uploaded
 
 api = blueprint("traces", "Recorded runs.")
 
@@ -33,6 +39,11 @@ _TENSOR = {
         "application/json": {"schema": {"$ref": "#/components/schemas/TensorAnswer"}},
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     },
+}
+_TRACE_FILE = {
+    "description": "The trace file",
+    "required": True,
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
 _EXPORT = {
     "description": "The file, in the format asked for",
@@ -46,8 +57,20 @@ _EXPORT = {
 
 @api.get("/traces", responses={200: TraceList})
 def list_traces() -> Response:
-    """All traces of the workspace, newest first"""
-    return reply(traces.entries(services().workspace))
+    """All traces of the workspace, newest first, and what they take"""
+    return reply(keeping.entries(services().workspace))
+
+
+@api.put("/traces/limit", responses={200: TraceLimitAnswer})
+def limit_traces(body: TraceLimit) -> Response:
+    """Set what all traces together may take: the oldest unpinned ones go when a run ends beyond it"""
+    return reply(keeping.set_limit(services().workspace, body.bytes))
+
+
+@api.post("/traces/import", responses={201: TraceEntry}, openapi_extensions={"requestBody": _TRACE_FILE})
+def import_trace() -> Response:
+    """Take in a trace file, sent as the body, once all of it has been read and found sound"""
+    return reply(keeping.take_in(services().workspace, uploaded()), 201)
 
 
 @api.get("/traces/<trace_id>", responses={200: TraceDetail})
@@ -58,9 +81,15 @@ def get_trace(path: TracePath) -> Response:
 
 @api.delete("/traces/<trace_id>", responses={200: Deleted})
 def delete_trace(path: TracePath) -> Response:
-    """Delete a trace"""
-    traces.delete(services().workspace, path.trace_id)
+    """Delete a trace, pinned or not; one that is being recorded is refused"""
+    keeping.delete(services().workspace, path.trace_id)
     return reply(Deleted(deleted=path.trace_id))
+
+
+@api.post("/traces/<trace_id>/pin", responses={200: TraceEntry})
+def pin_trace(path: TracePath, body: TracePin) -> Response:
+    """Keep a trace whatever the limit, or let it go with the others again"""
+    return reply(keeping.pin(services().workspace, path.trace_id, body.pinned))
 
 
 @api.get("/traces/<trace_id>/steps/<step>", responses={200: binary("application/msgpack", "The step event")})
@@ -72,9 +101,9 @@ def get_step(path: StepPath) -> Response:
 @api.get(
     "/traces/<trace_id>/events", responses={200: binary("application/msgpack", "MessagePack maps, one after another")}
 )
-def replay_trace(path: TracePath) -> Response:
-    """Replay: every event of the run, in order, as a sequence of MessagePack maps"""
-    return stream(traces.replay(services().workspace, path.trace_id), "application/msgpack")
+def replay_trace(path: TracePath, query: ReplayQuery) -> Response:
+    """Replay: the events of the run, in order, from a step and at a speed, as a sequence of MessagePack maps"""
+    return stream(traces.replay(services().workspace, path.trace_id, query), "application/msgpack")
 
 
 @api.get("/traces/<trace_id>/export", responses={200: _EXPORT})

@@ -32,3 +32,5 @@ class CaptureAnswer(Answer):
     """Default addresses that the model lacks, with the reasons."""
     top: list[NextToken]
     """The likeliest next tokens after the prompt."""
+    removed: list[str]
+    """Older traces that went to hold the limit, where one is set."""

@@ -20,11 +20,43 @@ class TraceEntry(Answer):
     token_count: int
     steps: int
     bytes: int
+    """On the disk."""
     closed: bool
+    """Whether its run has ended."""
+    pinned: bool
+    """Whether it stays whatever the limit."""
+
+
+class RemovedTrace(Answer):
+    trace_id: str
+    bytes: int
+    removed_at: str
 
 
 class TraceList(Answer):
     traces: list[TraceEntry]
+    total_bytes: int
+    """Of all traces, also those that can't be read and are not listed."""
+    limit_bytes: int | None
+    """What they may take together; null where nobody has set a limit."""
+    removed: list[RemovedTrace]
+    """What went to hold the limit, the latest first."""
+
+
+class TracePin(Request):
+    pinned: bool
+
+
+class TraceLimit(Request):
+    bytes: int | None = Field(ge=1, le=1 << 60)
+    """What all traces together may take; null for no limit."""
+
+
+class TraceLimitAnswer(Answer):
+    limit_bytes: int | None
+    total_bytes: int
+    would_go: list[str]
+    """Traces that go when the next run ends, oldest first, unless they are pinned before."""
 
 
 class TraceDetail(TraceEntry):
@@ -42,6 +74,13 @@ class TracePath(Request):
 
 class StepPath(TracePath):
     step: int = Field(ge=0, le=10_000_000)
+
+
+class ReplayQuery(Request):
+    from_step: int = Field(0, ge=0, le=10_000_000)
+    """The first step to send; the start event always comes first."""
+    speed: float | None = Field(None, ge=0.01, le=10_000, allow_inf_nan=False)
+    """Steps a second; left out, as fast as they are read."""
 
 
 class TensorQuery(Request):
