@@ -146,6 +146,15 @@ def test_several_tokens_in_one_message_are_several_steps() -> None:
     assert [step.logprob for step in steps(events)] == [-0.5, -0.125, -1.0, -2.0]
 
 
+def test_a_probability_of_zero_is_no_number_and_breaks_nothing() -> None:
+    never = delta("x", logprobs={"content": [listed("x", -0.0, ("x", -0.0), ("y", float("-inf")))]})
+    last = delta("z", logprobs={"content": [listed("z", float("-inf"))]})
+    with scripted(Answer([never, last, delta(finish="stop")])) as server:
+        first, second = steps(run(server))
+    assert first.top == ({"id": None, "text": "x", "logprob": 0.0},)
+    assert (second.token, second.logprob) == ("z", None)
+
+
 def test_what_a_model_thinks_is_kept_apart_from_what_it_says() -> None:
     lines = [line(thinking="Let"), line(thinking=" me"), line("Yes"), line("."), line(done="stop")]
     with scripted(Answer(lines)) as server:

@@ -33,7 +33,9 @@ def list_models(services: Services) -> ModelList:
     loaded = services.engine.loaded()
     device = known_device()
     found = services.engine.sources.list()
-    return ModelList(models=[_entry(source, loaded.get(source.model_id), device) for source in found])
+    away = [] if services.elsewhere is None else services.elsewhere.model_ids()
+    here = [_entry(source, loaded.get(source.model_id), device) for source in found if source.model_id not in away]
+    return ModelList(models=[*here, *(_chat_entry(model_id) for model_id in away)])
 
 
 def _entry(source: ModelSource, loaded: LoadedModel | None, device: str) -> ModelEntry:
@@ -59,6 +61,30 @@ def _entry(source: ModelSource, loaded: LoadedModel | None, device: str) -> Mode
             "loadable": source.loadable,
             "note": source.note,
         }
+    )
+
+
+def _chat_entry(model_id: str) -> ModelEntry:
+    """A model of a chat server that answers: ready to be asked, and never to be loaded here."""
+    return ModelEntry(
+        model_id=model_id,
+        family=model_id.partition("/")[0],
+        parameters=None,
+        category="chat-only",
+        quantization="none",
+        gated=False,
+        recommended=False,
+        source="chat",
+        format=None,
+        context_length=None,
+        revision=None,
+        stored_bytes=None,
+        estimated_bytes=None,
+        needs=[],
+        loaded=True,
+        loaded_as=None,
+        loadable=False,
+        note="It runs on a chat server, which gives tokens and no activations: chat with it in Live.",
     )
 
 

@@ -65,7 +65,7 @@ def pieces_of(text: str, listed: object) -> list[Piece]:
     if "".join(texts) != text:
         texts = [""] * (len(texts) - 1) + [text]
     return [
-        Piece(shown, _logprob(token), tuple(_likely(one) for one in _tokens(token.get("top_logprobs"))))
+        Piece(shown, _logprob(token), _likely(_tokens(token.get("top_logprobs"))))
         for shown, token in zip(texts, tokens, strict=True)
     ]
 
@@ -80,8 +80,10 @@ def _tokens(listed: object) -> Sequence[dict[str, Any]]:
     return listed
 
 
-def _likely(token: dict[str, Any]) -> dict[str, Any]:
-    return {"id": None, "text": token["token"], "logprob": _logprob(token)}
+def _likely(tokens: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The likeliest tokens as steps hold them; one of probability 0 is none of them."""
+    found = [(token["token"], _logprob(token)) for token in tokens]
+    return tuple({"id": None, "text": text, "logprob": value} for text, value in found if value is not None)
 
 
 def _logprob(token: dict[str, Any]) -> float | None:

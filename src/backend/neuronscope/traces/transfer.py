@@ -65,7 +65,7 @@ def arrays(trace: Trace) -> Iterator[tuple[str, NDArray[Any]]]:
     """Everything that a trace holds as arrays by name.
 
     ``tokens``, ``token_ids`` and ``special`` of the prompt; a tensor that the first step kept whole by its address; of a
-    generation ``generated_ids`` and ``logprobs`` by step, later tensors as ``step_0001/mlp_act.3``, and the arrays of
+    generation ``generated`` texts, ``generated_ids`` and ``logprobs`` by step, later tensors as ``step_0001/mlp_act.3``, and the arrays of
     other payloads by their names in :func:`~neuronscope.traces.payloads.decode`, as ``step_0001/mlp_act.3/indices``.
     """
     yield "tokens", np.array([token.text for token in trace.tokens])
@@ -74,7 +74,7 @@ def arrays(trace: Trace) -> Iterator[tuple[str, NDArray[Any]]]:
     emitted = []
     for number in range(trace.step_count):
         step = trace.step(number)
-        emitted.append((step.token_id, step.logprob))
+        emitted.append((step.token_id, step.token, step.logprob))
         for entry in step.entries:
             if entry.payload is None:
                 continue
@@ -84,9 +84,11 @@ def arrays(trace: Trace) -> Iterator[tuple[str, NDArray[Any]]]:
                 continue
             for part, values in decode(entry.payload, entry.shape).items():
                 yield f"step_{number:04d}/{entry.address}/{part}", np.asarray(values)
-    if emitted and emitted[0][0] is not None:
-        yield "generated_ids", np.array([-1 if token is None else token for token, _ in emitted])
-        yield "logprobs", np.array([np.nan if value is None else value for _, value in emitted])
+    if any(text is not None for _, text, _ in emitted):
+        yield "generated", np.array([text or "" for _, text, _ in emitted])
+        # A chat server tells no ids.
+        yield "generated_ids", np.array([-1 if token is None else token for token, _, _ in emitted])
+        yield "logprobs", np.array([np.nan if value is None else value for _, _, value in emitted])
 
 
 def json_chunks(trace: Trace) -> Iterator[bytes]:

@@ -1789,8 +1789,11 @@ export interface components {
         };
         /** NextToken */
         NextToken: {
-            /** Id */
-            id: number;
+            /**
+             * Id
+             * @description Null where it is not known: chat servers tell no ids.
+             */
+            id: number | null;
             /** Text */
             text: string;
             /** Logprob */

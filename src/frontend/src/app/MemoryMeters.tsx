@@ -13,7 +13,7 @@ export function MemoryMeters() {
   const models = useModels();
   const [opened, menu] = useDisclosure(false);
   if (!data) return null;
-  const loaded = models.data?.models.filter((one) => one.loaded) ?? [];
+  const loaded = models.data?.models.filter((one) => one.loaded && one.source !== "chat") ?? [];
   const count = `${loaded.length} ${loaded.length === 1 ? "model" : "models"} in memory`;
   return (
     <Popover opened={opened} onChange={menu.toggle} position="bottom-end" width={340} shadow="md" trapFocus>

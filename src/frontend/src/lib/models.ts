@@ -5,7 +5,7 @@ export function filterModels(models: readonly ModelEntry[], search: string): Mod
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return models.filter((model) => {
     const { model_id, family, source, category, format } = model;
-    const text = `${model_id} ${family} ${source} ${category} ${format}`.toLowerCase();
+    const text = `${model_id} ${family} ${source} ${category} ${format ?? ""}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }
@@ -15,11 +15,19 @@ export interface ModelGroup {
   models: ModelEntry[];
 }
 
-/** As one looks for a model: what runs, what is here, what is good to begin with, and the rest. */
+/** As one looks for a model: what runs, what is here, what is good to begin with, and the rest; beside them chat servers. */
 export function groupModels(models: readonly ModelEntry[]): ModelGroup[] {
-  const titles = ["In memory", "On this machine", "Good to start with, from the hub", "More of the hub"];
-  const place = ({ loaded, source, recommended }: ModelEntry) =>
-    loaded ? 0 : source !== "hub" ? 1 : recommended ? 2 : 3;
+  const titles = [
+    "In memory",
+    "On this machine",
+    "On chat servers",
+    "Good to start with, from the hub",
+    "More of the hub",
+  ];
+  const place = ({ loaded, source, recommended }: ModelEntry) => {
+    if (source === "chat") return 2;
+    return loaded ? 0 : source !== "hub" ? 1 : recommended ? 3 : 4;
+  };
   return titles
     .map((title, at) => ({ title, models: models.filter((model) => place(model) === at) }))
     .filter((group) => group.models.length > 0);

@@ -16,7 +16,8 @@ class CaptureRequest(Request):
 
 
 class NextToken(Answer):
-    id: int
+    id: int | None
+    """Null where it is not known: chat servers tell no ids."""
     text: str
     logprob: float
 

@@ -12,7 +12,8 @@ Dtype = Literal["float32", "float16", "bfloat16"]
 Quantization = Literal["none", "nf4", "int8"]
 Precision = Literal["float32", "float16", "bfloat16", "int8", "nf4"]
 """A dtype, or a quantization with the dtype that computing in it takes."""
-Source = Literal["bundled", "cache", "local", "hub"]
+Source = Literal["bundled", "cache", "local", "hub", "chat"]
+"""``chat`` are models on chat servers: they give tokens and no activations."""
 Revision = Annotated[str, Field(max_length=100, pattern=r"^[\w./-]+$", description="Branch, tag or commit of the hub.")]
 Device = Annotated[
     str,
@@ -61,14 +62,15 @@ class ModelEntry(Answer):
     family: str
     parameters: int | None
     category: str
-    """Size class: tiny, small, medium, large, huge."""
+    """Size class: tiny, small, medium, large, huge; or chat-only."""
     quantization: str
     """As it is loaded, else 'none'."""
     gated: bool
     """Its owner must first grant access on the hub."""
     recommended: bool
     source: Source
-    format: Literal["safetensors", "gguf"]
+    format: Literal["safetensors", "gguf"] | None
+    """Null for a model on a chat server, which does not say."""
     context_length: int | None
     revision: str | None
     """Commit of the cached snapshot."""

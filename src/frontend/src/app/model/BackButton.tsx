@@ -13,7 +13,7 @@ export function BackButton({ modelId }: { modelId: string }) {
   );
   const goal =
     others?.find((one) => one.model_id === cameFrom) ??
-    others?.find((one) => one.loaded) ??
+    others?.find((one) => one.loaded && one.source !== "chat") ??
     others?.find((one) => one.model_id === BUNDLED_MODEL);
   if (!goal) return null;
   const verb = goal.model_id === cameFrom ? "Back to" : "Use";

@@ -10,6 +10,7 @@ const SOURCE_WORDS: Record<ModelEntry["source"], string> = {
   cache: "hub cache",
   local: "local folder",
   hub: "download",
+  chat: "chat server",
 };
 
 interface RowProps {
@@ -53,8 +54,8 @@ export function ModelRow({ entry, onOptions }: RowProps) {
           </Text>
         )}
       </div>
-      {usable ? <NeedOf entry={entry} /> : <span />}
-      {usable && <Gear onOptions={onOptions} />}
+      {usable && entry.source !== "chat" ? <NeedOf entry={entry} /> : <span />}
+      {entry.loadable && <Gear onOptions={onOptions} />}
     </div>
   );
 }

@@ -97,6 +97,35 @@ describe("the list of models", () => {
     });
   });
 
+  it("shows what chat servers have apart, and switches to it without loading anything", async () => {
+    server.on("GET /api/models", {
+      body: {
+        models: [
+          model(),
+          model({ ...hub, model_id: "local/q", source: "local" }),
+          model({
+            ...hub,
+            model_id: "ollama/llama3.2:latest",
+            source: "chat",
+            format: null,
+            category: "chat-only",
+            loaded: true,
+            loadable: false,
+            note: "It gives tokens and no activations.",
+          }),
+        ],
+      },
+    });
+    await open();
+    const group = screen.getByRole("group", { name: "On chat servers" });
+    expect(group).toHaveTextContent(/ollama\/llama3.2:latest.*chat server.*It gives tokens/);
+    expect(screen.getByRole("group", { name: "In memory" })).not.toHaveTextContent("ollama");
+    await userEvent.type(screen.getByLabelText("Search models"), "llama3{Shift>}{Enter}{/Shift}");
+    await waitFor(() => expect(window.location.search).toContain("model=ollama/llama3.2:latest"));
+    expect(window.location.search).not.toContain("load=");
+    expect(server.calls.some(({ path }) => path === "/api/models/load")).toBe(false);
+  });
+
   it("asks how on Shift+Enter, also for an id that is typed", async () => {
     await open();
     await userEvent.type(screen.getByLabelText("Search models"), "some/new");

@@ -52,12 +52,10 @@ export function ModelSelect() {
   }, [typed, offered, selectFirstOption]);
 
   const take = (value: string) => {
-    if (wantsOptions.current) patch({ load: value });
-    else
-      choose(
-        value,
-        entries.find((one) => one.model_id === value),
-      );
+    const entry = entries.find((one) => one.model_id === value);
+    // How a chat server runs its model is not chosen here.
+    if (wantsOptions.current && entry?.source !== "chat") patch({ load: value });
+    else choose(value, entry);
     wantsOptions.current = false;
     combobox.closeDropdown();
   };
