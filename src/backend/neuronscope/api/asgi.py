@@ -17,10 +17,21 @@ from neuronscope.api.app import create_app
 from neuronscope.api.errors import UNEXPECTED
 from neuronscope.api.live import Live
 from neuronscope.api.reply import STREAM_KEY
-from neuronscope.api.security import App, Guard, Message, Receive, Scope, Send, answer_json, answer_refusal, is_api
+from neuronscope.api.security import (
+    App,
+    Guard,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    answer_json,
+    answer_refusal,
+    is_api,
+    is_upload,
+)
 from neuronscope.api.static import Page
 from neuronscope.api.streams import send_stream
-from neuronscope.api.uploads import Uploads, is_upload
+from neuronscope.api.uploads import Uploads
 from neuronscope.core.errors import NeuronScopeError, TimedOut, TooLarge
 from neuronscope.version import VERSION
 

@@ -50,6 +50,11 @@ def is_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/")
 
 
+def is_upload(scope: Scope) -> bool:
+    """Whether a request sends a file to one of the paths that take any."""
+    return scope["method"] == "POST" and scope["path"] in UPLOADS
+
+
 class Guard:
     """ASGI middleware that lets through what may pass and answers the rest itself."""
 
@@ -138,7 +143,7 @@ class Guard:
             raise LengthRequired("A body must say its length.", "Send Content-Length instead of chunks.")
         if length and not (length.isascii() and length.isdigit()):
             raise BadRequest("Content-Length is not a number.")
-        upload = scope["method"] == "POST" and scope["path"] in UPLOADS
+        upload = is_upload(scope)
         largest = self._settings.max_upload if upload else self._settings.max_body
         if int(length or 0) > largest:
             raise TooLarge(f"The body is larger than {largest // 2**20} MB.", "Send less, or in several parts.")

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import request
 
-from neuronscope.api.security import UPLOADS, App, Message, Receive, Scope, Send, answer_refusal
+from neuronscope.api.security import App, Message, Receive, Scope, Send, answer_refusal
 from neuronscope.core.errors import BadRequest, NeuronScopeError, StorageFull, TimedOut, TooLarge
 from neuronscope.core.storage import full_disk_named
 from neuronscope.runtime.workspace import Workspace, remove
@@ -23,11 +23,6 @@ IDLE_SECONDS = 60
 SLOWEST = 64 * 1024
 """Bytes a second, over the whole of a file, below which a sender is given up."""
 _PIECE = 1 << 20
-
-
-def is_upload(scope: Scope) -> bool:
-    """Whether a request sends a file to one of the paths that take any."""
-    return scope["method"] == "POST" and scope["path"] in UPLOADS
 
 
 def uploaded() -> Path:
