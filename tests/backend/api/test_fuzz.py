@@ -49,12 +49,15 @@ class Target:
 def target(server: Any) -> Iterator[Target]:
     client = server.client
     trace = client.post("/api/captures", json={"model_id": "local/one", "prompt": "Hi there"}).json()
+    units = {"model_id": "local/one", "name": "some", "units": ["mlp_act.1:3", "resid_post.0:2"]}
+    group = client.post("/api/groups", json=units).json()
     body = {"model_id": "local/one", "corpus": "bundled", "documents": 3, "k": 2}
     job = server.wait(client.post("/api/indexes", json=body).json())
     yield Target(
         server,
         {
             "trace_id": trace["trace_id"],
+            "group_id": group["group_id"],
             "index_id": job["result"]["index_id"],
             "job_id": job["job_id"],
             "model_id": "local/one",
@@ -79,6 +82,9 @@ def test_every_operation_withstands(case: Any, target: Target) -> None:
     target.aim(case)
     headers = dict(target.server.client.headers)
     answer = case.call_and_validate(base_url=target.server.base, headers=headers, checks=list(CHECKS), timeout=20)
+    if case.method == "PUT" and case.path == "/api/traces/limit":
+        # Or the next capture would remove the traces of all other tests.
+        target.server.client.put("/api/traces/limit", json={"bytes": None})
     if answer.status_code == 202:
         # Ten million documents were asked for; that they were accepted is enough.
         target.server.services.jobs.cancel(answer.json()["job_id"])
