@@ -18,7 +18,10 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
   const modelId = useModelId();
   const patch = usePatch();
   const models = useModels();
-  const loadedAs = models.data?.models.find((one) => one.model_id === modelId)?.loaded_as;
+  const entry = models.data?.models.find((one) => one.model_id === modelId);
+  const loadedAs = entry?.loaded_as;
+  // A chat server's model has neither ways to be loaded nor a card.
+  const local = entry?.source !== "chat";
   const themeName = useThemeName();
   const { setColorScheme } = useMantineColorScheme();
   const other = themeName === "dark" ? "light" : "dark";
@@ -35,26 +38,30 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
       <Group gap={4} wrap="nowrap" ml="xs" style={{ flex: 1, minWidth: 0 }}>
         <ModelSelect />
         {loadedAs && <ParityBadge loadedAs={loadedAs} onOpen={() => patch({ card: "truth" })} />}
-        <Tooltip label="Load options">
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            aria-label="Load options"
-            onClick={() => patch({ load: modelId })}
-          >
-            <IconSettings size={18} />
-          </ActionIcon>
-        </Tooltip>
-        <Tooltip label="Model card">
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            aria-label="Model card"
-            onClick={() => patch({ card: "overview" })}
-          >
-            <IconInfoCircle size={18} />
-          </ActionIcon>
-        </Tooltip>
+        {local && (
+          <>
+            <Tooltip label="Load options">
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                aria-label="Load options"
+                onClick={() => patch({ load: modelId })}
+              >
+                <IconSettings size={18} />
+              </ActionIcon>
+            </Tooltip>
+            <Tooltip label="Model card">
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                aria-label="Model card"
+                onClick={() => patch({ card: "overview" })}
+              >
+                <IconInfoCircle size={18} />
+              </ActionIcon>
+            </Tooltip>
+          </>
+        )}
       </Group>
       <MemoryMeters />
       <Group gap={2} wrap="nowrap">

@@ -11,6 +11,7 @@ import { isActive } from "@/lib/jobs";
 import { isMissing } from "@/lib/models";
 import { useModelId } from "@/state/address";
 import { BackButton } from "./BackButton";
+import { ChatOnly } from "./ChatOnly";
 import { LoadFailure } from "./LoadFailure";
 import { NotLoaded } from "./NotLoaded";
 import { UnknownModel } from "./UnknownModel";
@@ -59,6 +60,7 @@ export function ModelLoading() {
     return <LoadFailure id={wish.error.message} asked={asked} error={wish.error} />;
   if (newest?.error && newest.state === "failed" && endedHere(newest) && telling)
     return <LoadFailure id={newest.job_id} asked={asked} error={newest.error} />;
+  if (entry?.source === "chat") return <ChatOnly entry={entry} />;
   if (loaded) return null;
   if (newest?.state === "cancelled" && endedHere(newest))
     return <Cancelled asked={asked} fetched={entry === undefined || entry.source === "hub"} />;
