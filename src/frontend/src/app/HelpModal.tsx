@@ -7,6 +7,12 @@ const KEYS: readonly [string[], string][] = [
   [["←", "→", "↑", "↓"], "move over the cells, with the heatmap in focus"],
   [["Enter"], "open the neuron of the cell"],
   [["←", "→"], "move over the tokens of a text"],
+  [["↑", "↓"], "in Live: the layer"],
+  [["←", "→"], "in Live: the step; Home and End to the ends"],
+  [["Space"], "in Live: play the steps, or hold"],
+  [["B"], "in Live: boost the selected unit"],
+  [["X"], "in Live: ablate the selected unit"],
+  [["\\"], "in Live: clear all changes"],
   [["Esc"], "close what is open"],
   [["?"], "this help"],
 ];

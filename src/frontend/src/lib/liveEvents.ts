@@ -10,7 +10,8 @@ export interface RunToken {
 }
 
 export interface LikelyToken {
-  id: number;
+  /** Null where the model's server does not tell it. */
+  id: number | null;
   text: string;
   logprob: number;
 }

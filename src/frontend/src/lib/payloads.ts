@@ -15,6 +15,9 @@ export interface Head {
   entropy: number;
 }
 
+/** Whether the values lie beside the step, as a tensor of the trace: so are those of a prompt that was captured. */
+export const liesBeside = (payload: Payload): boolean => payload.kind === "full" && !("values" in payload);
+
 const broken = () => new Error("A payload of this step can't be read.");
 
 /** A float16 by its bits. */
@@ -79,7 +82,7 @@ export function unitsOf(entry: Entry): UnitValue[] | null {
 }
 
 function readUnits({ payload, shape }: Entry): UnitValue[] | null {
-  if (payload === null) return null;
+  if (payload === null || liesBeside(payload)) return null;
   const size = shape.slice(1).reduce((product, side) => product * side, 1);
   const rows = Array.isArray(payload.positions) ? payload.positions.length : (shape[0] ?? 0);
   if (rows === 0) return [];

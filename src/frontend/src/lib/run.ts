@@ -1,6 +1,7 @@
 /** A run as the page holds it: what the events of a stream add up to, whatever was sent twice. */
 
 import { parseAddress } from "./address";
+import { formatPercent } from "./format";
 import type {
   Change,
   DoneEvent,
@@ -24,6 +25,8 @@ export interface LightStep {
   phase: StepEvent["phase"];
   pos0: number;
   inputs: readonly RunToken[];
+  /** Null where the model's server does not tell it, or no token came. */
+  tokenId: number | null;
   token: string | null;
   logprob: number | null;
   top: readonly LikelyToken[];
@@ -133,8 +136,19 @@ function lighten(event: StepEvent, start: StartEvent): LightStep {
       stats[place * WIDTH + at] = entry.stats[name] ?? Number.NaN;
     });
   }
-  const { step, phase, pos0, inputs, token, logprob, top, dropped } = event;
-  const light = { step, phase, pos0, inputs, token, logprob, top: top.slice(0, LIKELY), stats, dropped };
+  const { step, phase, pos0, inputs, token_id: tokenId, token, logprob, top, dropped } = event;
+  const light = {
+    step,
+    phase,
+    pos0,
+    inputs,
+    tokenId,
+    token,
+    logprob,
+    top: top.slice(0, LIKELY),
+    stats,
+    dropped,
+  };
   return { ...light, lost: null };
 }
 
@@ -142,7 +156,7 @@ function lostStep(step: number, { message }: GapEvent, { points, tokens }: Start
   const pos0 = step === 0 ? 0 : tokens.length + step - 1;
   const phase = step === 0 ? "prefill" : "decode";
   const stats = new Float32Array(points.length * WIDTH).fill(Number.NaN);
-  const empty = { inputs: [], token: null, logprob: null, top: [], dropped: null };
+  const empty = { inputs: [], tokenId: null, token: null, logprob: null, top: [], dropped: null };
   return { step, phase, pos0, stats, ...empty, lost: message };
 }
 
@@ -186,6 +200,11 @@ export function tokenAt(run: Run, position: number): string | null {
 export const probabilityOf = ({ logprob }: Pick<LightStep, "logprob">): number | null =>
   logprob === null || !Number.isFinite(logprob) ? null : Math.exp(logprob);
 
+/** The same as text. */
+export function chanceOf(step: Pick<LightStep, "logprob">): string {
+  return step.logprob === null ? "not told" : formatPercent(probabilityOf(step));
+}
+
 /** The changes in force at a step: those that were set last, at or before it. */
 export function inForceAt(run: Run, step: number): readonly Change[] {
   let found = run.start?.settings.interventions ?? [];
@@ -194,10 +213,11 @@ export function inForceAt(run: Run, step: number): readonly Change[] {
 }
 
 /** Whether a step's token is one that marks rather than says: the next step knows, or the end that it made. */
-export function isMark(run: Run, { step }: Pick<LightStep, "step">): boolean {
+export function isMark(run: Run, { step, tokenId }: Pick<LightStep, "step" | "tokenId">): boolean {
   const next = run.steps[step + 1];
   if (next) return next.inputs[0]?.special ?? false;
-  return run.end?.type === "done" && run.end.reason === "eos";
+  // A chat server ends its answers without a token that says so.
+  return tokenId !== null && run.end?.type === "done" && run.end.reason === "eos";
 }
 
 /** What the run said, as one text: without its marks. */

@@ -67,6 +67,7 @@ export const trace = (part: Partial<TraceDetail> = {}): TraceDetail => ({
   steps: 1,
   bytes: 1000,
   closed: true,
+  pinned: false,
   tokens,
   points: ["mlp_act.0", "mlp_act.1"],
   layers: [0, 1],

@@ -1,6 +1,6 @@
 /** The views, one row each: a new view is its folder and a row here. */
 
-import { IconActivity, IconGridDots, type TablerIcon } from "@tabler/icons-react";
+import { IconActivity, IconGridDots, IconMessageCircle, type TablerIcon } from "@tabler/icons-react";
 import { type ComponentType, lazy } from "react";
 
 export interface View {
@@ -20,6 +20,14 @@ export const VIEWS: readonly View[] = [
     about: "Run a prompt and see which neurons light up on which token",
     icon: IconGridDots,
     component: lazy(() => import("./explore/ExploreView")),
+  },
+  {
+    id: "live",
+    path: "/live",
+    title: "Live",
+    about: "Talk with a model and watch its layers, token by token",
+    icon: IconMessageCircle,
+    component: lazy(() => import("./live/LiveView")),
   },
   {
     id: "neuron",

@@ -1,9 +1,12 @@
-import { Alert, Button, Group, Stack, Tabs, VisuallyHidden } from "@mantine/core";
+import { Alert, Button, Group, Stack, Tabs, Text, VisuallyHidden } from "@mantine/core";
 import { IconChartBar, IconChartDots3, IconGridDots } from "@tabler/icons-react";
+import { Link, useLocation } from "react-router";
 import { useTrace } from "@/api/queries/traces";
 import type { TraceDetail } from "@/api/types";
+import { Banner } from "@/components/Banner";
 import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
+import { patchSearch } from "@/lib/url";
 import { useModelId, usePatch } from "@/state/address";
 import { useSession } from "@/state/session";
 import { Columns } from "./Columns";
@@ -57,6 +60,7 @@ export default function ExploreView() {
       <VisuallyHidden component="h1">Explore</VisuallyHidden>
       <PromptPanel trace={detail} />
       {detail && <OtherModel trace={detail} />}
+      {detail && detail.steps > 1 && <OfRun trace={detail} />}
       {trace.error && (
         <Panel title="Trace">
           <ErrorNote error={trace.error} onRetry={() => trace.refetch()} />
@@ -107,6 +111,28 @@ export default function ExploreView() {
         )}
       </Tabs>
     </Stack>
+  );
+}
+
+/** What a run keeps of its steps is drawn in Live; Explore draws tensors that were kept whole. */
+function OfRun({ trace }: { trace: TraceDetail }) {
+  const { search } = useLocation();
+  return (
+    <Banner tone="info" title={`This trace is of a run with ${trace.steps} steps`}>
+      <Group justify="space-between" gap="xs">
+        <Text size="sm">
+          Here is what it kept whole of its prompt, if anything. Live shows it step by step.
+        </Text>
+        <Button
+          component={Link}
+          to={{ pathname: "/live", search: patchSearch(search, { tab: null }) }}
+          size="compact-sm"
+          variant="default"
+        >
+          Open it in Live
+        </Button>
+      </Group>
+    </Banner>
   );
 }
 

@@ -11,12 +11,13 @@ import classes from "./Explore.module.css";
 
 const SHOWN = 6;
 
-/** The prompts that ran before on this model: their traces are kept, so they open at once. */
+/** The prompts that ran before on this model: their traces are kept, so they open at once. Runs are listed in Live. */
 export function RecentTraces() {
   const modelId = useModelId();
   const traces = useTraces();
   const remove = useDeleteTrace();
-  const recent = traces.data?.traces.filter((one) => one.model_id === modelId).slice(0, SHOWN) ?? [];
+  const recent =
+    traces.data?.traces.filter((one) => one.model_id === modelId && one.steps < 2).slice(0, SHOWN) ?? [];
   if (recent.length === 0) return null;
   return (
     <Panel title="Recent prompts" about={`recorded on ${modelId}`}>

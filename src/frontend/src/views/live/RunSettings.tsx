@@ -1,0 +1,81 @@
+import { ActionIcon, NumberInput, Popover, SimpleGrid, Text, Tooltip } from "@mantine/core";
+import { IconAdjustmentsHorizontal } from "@tabler/icons-react";
+import { usePatch } from "@/state/address";
+import { DEFAULTS, MOST_TOKENS, useOptions } from "./options";
+
+/** How tokens are chosen, and how many; kept in the address. */
+export function RunSettings() {
+  const { tokens, temperature, topK, topP, seed } = useOptions();
+  const patch = usePatch();
+  const set = (key: string, fallback?: number) => (value: number | string) =>
+    patch({ [key]: value === "" || value === fallback ? null : value });
+  return (
+    <Popover position="bottom-end" width={290} shadow="md" trapFocus withinPortal>
+      <Popover.Target>
+        <Tooltip label="How tokens are chosen">
+          <ActionIcon variant="subtle" color="gray" aria-label="Settings of the run">
+            <IconAdjustmentsHorizontal size={18} />
+          </ActionIcon>
+        </Tooltip>
+      </Popover.Target>
+      <Popover.Dropdown p="sm" aria-label="Settings of the run">
+        <SimpleGrid cols={2} spacing="xs" verticalSpacing="xs">
+          <NumberInput
+            size="xs"
+            label="Most tokens"
+            min={1}
+            max={MOST_TOKENS}
+            allowDecimal={false}
+            clampBehavior="strict"
+            value={tokens}
+            onChange={set("tokens", DEFAULTS.tokens)}
+          />
+          <NumberInput
+            size="xs"
+            label="Temperature"
+            min={0}
+            max={100}
+            step={0.1}
+            clampBehavior="strict"
+            value={temperature}
+            onChange={set("temperature", DEFAULTS.temperature)}
+          />
+          <NumberInput
+            size="xs"
+            label="Top k"
+            placeholder="all"
+            min={1}
+            allowDecimal={false}
+            value={topK ?? ""}
+            onChange={set("topk")}
+          />
+          <NumberInput
+            size="xs"
+            label="Top p"
+            placeholder="all"
+            min={0}
+            max={1}
+            step={0.05}
+            clampBehavior="strict"
+            value={topP ?? ""}
+            onChange={set("topp")}
+          />
+          <NumberInput
+            size="xs"
+            label="Seed"
+            placeholder="drawn"
+            min={0}
+            max={Number.MAX_SAFE_INTEGER}
+            allowDecimal={false}
+            value={seed ?? ""}
+            onChange={set("seed")}
+          />
+        </SimpleGrid>
+        <Text size="xs" c="dimmed" mt="xs">
+          Temperature 0 takes the likeliest token each time. Above it tokens are drawn, the same ones for the
+          same seed.
+        </Text>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
