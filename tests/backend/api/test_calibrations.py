@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,3 +72,23 @@ def test_what_can_not_be_asked_is_refused_at_once(
 def test_what_the_model_lacks_is_the_jobs_error(server: Any, client: httpx.Client) -> None:
     job = server.wait(client.post("/api/calibrations", json={**BODY, "points": ["mlp_pre"]}).json())
     assert (job["state"], job["error"]["code"]) == ("failed", "point_unavailable")
+
+
+def test_a_live_run_that_would_change_a_protected_unit_says_so(client: httpx.Client, job: dict[str, Any]) -> None:
+    unit = job["result"]["protected"][0]["unit"]
+    group = client.post("/api/groups", json={"model_id": "local/two", "name": "critical", "units": [unit]}).json()
+    asked = {"model_id": "local/two", "prompt": "Hi", "max_new_tokens": 2}
+
+    def ended(change: dict[str, Any]) -> dict[str, Any]:
+        begun = client.post("/api/generations", json={**asked, "interventions": [change]}).json()
+        end = time.monotonic() + 30
+        while (found := client.get(f"/api/generations/{begun['trace_id']}").json())["state"] != "ended":
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        return dict(found)
+
+    change = {"group_id": group["group_id"], "op": "ablate_zero"}
+    refused = ended(change)
+    assert refused["error"]["code"] == "protected_unit"
+    assert unit in refused["error"]["message"]
+    assert ended({**change, "override_protection": True})["reason"] == "length"
