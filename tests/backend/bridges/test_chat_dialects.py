@@ -22,6 +22,13 @@ from support.chat_server import Answer, Scripted, delta, event, line, listed, sc
 LIKELY = [listed("The", -0.5, ("The", -0.5), ("A", -1.25)), listed(" cat", -0.125, (" cat", -0.125))]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_left_open(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """What asyncio says of generators and tasks that were not closed in their order goes to its log."""
+    yield
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
 def run(server: Scripted, name: str = "lmstudio", config: Any = None, **options: Any) -> list[Event]:
     asked = GenerateRequest(**{"prompt": "Hi", **options})
     return list(ChatGeneration(ChatServer(name, server.url), "m", asked, config).events())

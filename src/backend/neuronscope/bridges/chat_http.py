@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,7 +43,7 @@ def get_json(address: str) -> object:
             raise malformed("it is not JSON") from error
 
 
-async def post_lines(address: str, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
+async def post_lines(address: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes]:
     """The lines of a streamed answer, without their ends. Raises :class:`ChatServerFailed`, at once or on the way."""
     with _told(address):
         async with (

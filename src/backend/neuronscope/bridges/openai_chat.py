@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,27 +104,32 @@ class ChatGeneration:
     def events(self) -> Generator[Event]:
         """Start, a step for each piece, and how it ended."""
         yield self.start
-        number = 0
         try:
             with asyncio.Runner() as runner:
                 pieces = self._pieces()
-                while True:
-                    piece = runner.run(self._next(pieces))
-                    if piece is None or isinstance(piece, Finish):
-                        yield Done("stopped" if piece is None else piece.reason)
-                        return
-                    if number == self._request.max_new_tokens:
-                        # A server that does not count is held to what was asked.
-                        yield Done("length")
-                        return
-                    yield _step(number, piece)
-                    number += 1
+                try:
+                    yield from self._steps(runner, pieces)
+                finally:
+                    # Left to the loop's own end, it would be closed beside what it holds open, not before it.
+                    runner.run(pieces.aclose())
         except NeuronScopeError as error:
             yield Failed(error.code, error.message, error.hint)
         except Exception as error:
             log.exception("a chat run failed")
             broken = WorkFailed(f"The answer could not be read ({type(error).__name__}).", str(error)[:300])
             yield Failed(broken.code, broken.message, broken.hint)
+
+    def _steps(self, runner: asyncio.Runner, pieces: AsyncGenerator[Piece | Finish]) -> Generator[Event]:
+        for number in itertools.count():
+            piece = runner.run(self._next(pieces))
+            if piece is None or isinstance(piece, Finish):
+                yield Done("stopped" if piece is None else piece.reason)
+                return
+            if number == self._request.max_new_tokens:
+                # A server that does not count is held to what was asked.
+                yield Done("length")
+                return
+            yield _step(number, piece)
 
     async def _next(self, pieces: AsyncGenerator[Piece | Finish]) -> Piece | Finish | None:
         """The next piece; None once the run was stopped."""
@@ -149,9 +156,10 @@ class ChatGeneration:
         for extra in (likely, {}):
             reader = dialect.reader()
             try:
-                async for line in post_lines(address, {**self._body, **extra}):
-                    for piece in reader.read(line):
-                        yield piece
+                async with aclosing(post_lines(address, {**self._body, **extra})) as lines:
+                    async for line in lines:
+                        for piece in reader.read(line):
+                            yield piece
                 return
             except TurnedDown as refusal:
                 # Some servers refuse a whole request for a field that they don't know.
