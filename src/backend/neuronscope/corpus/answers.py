@@ -9,20 +9,16 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One place of a corpus and how strongly a unit fires there; of the sample, values beside the peak were not kept.
+class Place:
+    """One place of a corpus, with the tokens around it.
 
     ``position`` counts the document's tokens from its first, leading special tokens included, as a capture of its text
-    does; ``peak`` is where the peak stands in ``tokens``. ``special`` marks tokens that colour scales leave out.
+    does; ``peak`` is where the place stands in ``tokens``. ``special`` marks tokens that colour scales leave out.
     ``parts`` holds ``""`` for a token without a label, and is ``None`` where the corpus has no labels. ``start`` to
-    ``end`` are the characters of the document that the peak stands for, ``None`` where the tokenizer can't say; ``file``
+    ``end`` are the characters of the document that the place stands for, ``None`` where the tokenizer can't say; ``file``
     and ``line`` (or row, from 1) are where the document begins, ``None`` where it came from no file.
     """
 
-    point: str
-    layer: int
-    unit: int
-    activation: float
     doc: int
     window: int
     position: int
@@ -37,9 +33,32 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Example(Place):
+    """How strongly a unit fires at one place of the corpus sample; values beside it were not kept."""
+
+    point: str
+    layer: int
+    unit: int
+    activation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context(Example):
     """One of a unit's strongest places, with its value on every token that is shown."""
 
+    activations: list[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupContext(Place):
+    """One of the strongest places of several units together.
+
+    ``score`` is the mean of the units' z-scores at the peak and ``scores`` at every token that is shown; ``activations``
+    are the units' own values at the peak, in the order in which the answer names them.
+    """
+
+    score: float
+    scores: list[float]
     activations: list[float]
 
 
@@ -109,7 +128,7 @@ class CorpusSample:
     """A fixed random sample of the corpus's tokens, in corpus order.
 
     ``values`` is float32 ``[unit, token]``; ``units`` names its rows (``mlp_act.3:42``). ``positions`` count as in
-    :class:`Example`. ``parts`` is ``None`` where the corpus has no labels, ``""`` for a token without one.
+    :class:`Place`. ``parts`` is ``None`` where the corpus has no labels, ``""`` for a token without one.
     """
 
     values: NDArray[np.float32]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from neuronscope.core.errors import BadRequest, Conflict
 from neuronscope.corpus.commits import committed
@@ -15,12 +14,11 @@ from neuronscope.corpus.plan import Plan, choose_addresses, make_plan
 from neuronscope.corpus.readers import Corpus, Digest
 from neuronscope.corpus.unfinished import written_whole
 from neuronscope.corpus.windows import Tokenizer, in_shards
-from neuronscope.corpus.worker import Run, Worker
+from neuronscope.corpus.worker import Run, Worker, at_once
 from neuronscope.models.loaded import LoadedModel
 
 __all__ = ["Progress", "build_index", "choose_addresses", "run_shards"]
 
-T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
 
@@ -88,7 +86,7 @@ def run_shards(
             if document.file is not None:
                 names.setdefault(document.file, len(names))
         if number not in ready and (mine is None or mine(number)):
-            worker = worker or Worker(loaded, plan, _tokenizer(loaded, corpus, plan), names, run or _at_once)
+            worker = worker or Worker(loaded, plan, _tokenizer(loaded, corpus, plan), names, run or at_once)
             worker.shard(number, documents, work, _report(progress, done, plan.documents), check or _go_on)
         done += len(documents)
         _report(progress, done, plan.documents)(0)
@@ -114,10 +112,6 @@ def _tokenizer(loaded: LoadedModel, corpus: Corpus, plan: Plan) -> Tokenizer:
 
 def _report(progress: Progress | None, before: int, total: int) -> Callable[[int], None]:
     return lambda done: None if progress is None else progress(before + done, total)
-
-
-def _at_once(work: Callable[[], T], /) -> T:
-    return work()
 
 
 def _go_on() -> None:

@@ -22,18 +22,31 @@ class Drivers(Opened):
 
     def tokens(self, units: Units, limit: int = 100) -> list[TokenStat]:
         """The tokens that the units' kept contexts peak on, strongest first."""
+        return self.tokens_at(*self._peaks(units), limit)
+
+    def tokens_at(self, keys: NDArray[np.int64], values: NDArray[np.float32], limit: int = 100) -> list[TokenStat]:
+        """The same for values at any places of the corpus."""
         return [
             TokenStat(self._text(gram.ids[0]), gram.max, gram.mean, gram.count, lift, occurs)
-            for gram, lift, occurs in self._lifted({1: self._grams(self._rows(units), 1)}, limit)
+            for gram, lift, occurs in self._lifted({1: self._grams(keys, values, 1)}, limit)
         ]
 
     def ngrams(self, units: Units, sizes: Sequence[int] = (2, 3, 4, 5), limit: int = 100) -> list[NgramStat]:
         """Runs of ``sizes`` tokens that end on the units' peaks, strongest first, shorter ones first among equals."""
-        rows = self._rows(units)
+        return self.ngrams_at(*self._peaks(units), sizes, limit)
+
+    def ngrams_at(
+        self,
+        keys: NDArray[np.int64],
+        values: NDArray[np.float32],
+        sizes: Sequence[int] = (2, 3, 4, 5),
+        limit: int = 100,
+    ) -> list[NgramStat]:
+        """The same for values at any places of the corpus."""
         for n in sizes:
             if not 1 <= n <= LONGEST:
                 raise BadRequest(f"A run has 1 to {LONGEST} tokens, not {n}.")
-        found = self._lifted({n: self._grams(rows, n) for n in sorted(set(sizes))}, limit)
+        found = self._lifted({n: self._grams(keys, values, n) for n in sorted(set(sizes))}, limit)
         return [
             NgramStat([self._text(i) for i in gram.ids], len(gram.ids), gram.max, gram.mean, gram.count, lift, occurs)
             for gram, lift, occurs in found
@@ -94,7 +107,7 @@ class Drivers(Opened):
             keys, values = self._keys[part], self._values[part]
             owner, slot = np.nonzero(keys >= 0)
             at = keys[owner, slot]
-            ids, whole = grams_at(self._tokens, self._special, at, self._window_of(at)[1], len(run))
+            ids, whole = grams_at(self._tokens, self._special, at, self.window_of(at)[1], len(run))
             fits = whole & (ids == np.array(run)).all(axis=1)
             for row in np.unique(owner[fits]).tolist():
                 own = values[row, slot[fits & (owner == row)]].astype(np.float64)
@@ -114,10 +127,12 @@ class Drivers(Opened):
             for gram, count in zip(first, occurs, strict=True)
         ]
 
-    def _grams(self, rows: NDArray[np.int64], n: int) -> list[Gram]:
-        keys, values = self._keys[rows].ravel(), self._values[rows].ravel()
-        keys, values = keys[keys >= 0], values[keys >= 0]
-        ids, whole = grams_at(self._tokens, self._special, keys, self._window_of(keys)[1], n)
+    def _peaks(self, units: Units) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        values, keys = self.kept(self.rows(units))
+        return keys[keys >= 0], values[keys >= 0]
+
+    def _grams(self, keys: NDArray[np.int64], values: NDArray[np.float32], n: int) -> list[Gram]:
+        ids, whole = grams_at(self._tokens, self._special, keys, self.window_of(keys)[1], n)
         return count_grams(ids[whole], values[whole])
 
 

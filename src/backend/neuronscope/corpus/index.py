@@ -19,11 +19,12 @@ from neuronscope.corpus.bins import edges
 from neuronscope.corpus.drivers import Drivers
 from neuronscope.corpus.files import folder_bytes
 from neuronscope.corpus.manifest import COLUMNS, Manifest
+from neuronscope.corpus.neighbours import Neighbours
 from neuronscope.corpus.places import Places
 from neuronscope.corpus.table import NeuronTable
 
 
-class Index(Places, Drivers):
+class Index(Places, Drivers, Neighbours):
     """The strongest contexts of every unit of some points and layers, for one model and one corpus. Threads may share it."""
 
     @classmethod
@@ -57,7 +58,7 @@ class Index(Places, Drivers):
 
     def stats(self, unit: str | Unit) -> UnitStats:
         """Mean, std, extremes and firing rate of one unit over the corpus."""
-        row = dict(zip(COLUMNS, self._moments[self._rows(unit)[0]].tolist(), strict=True))
+        row = dict(zip(COLUMNS, self._moments[self.rows(unit)[0]].tolist(), strict=True))
         return UnitStats(**row)
 
     @cached_property
@@ -67,7 +68,7 @@ class Index(Places, Drivers):
 
     def spread(self, unit: str | Unit) -> Spread:
         """The histogram of one unit over the sample of the corpus."""
-        row = int(self._rows(unit)[0])
+        row = int(self.rows(unit)[0])
         return Spread(edges().tolist(), self._spread[row].tolist(), self.manifest.sampled)
 
     def sample(self, layers: Sequence[int] | None = None, point: str | None = None) -> CorpusSample:
@@ -81,14 +82,12 @@ class Index(Places, Drivers):
         if not chosen:
             raise BadRequest("No layers are asked for.", "Leave them out for all.")
         keys = self._sample_keys
-        window, start = self._window_of(keys)
-        document = np.searchsorted(self._document_windows, window, side="right") - 1
-        within = (window - self._document_windows[document]) * self.manifest.stride + keys - start
+        documents, positions = self.located(keys)
         return CorpusSample(
             np.concatenate([self._sample_values[first : first + count] for _, first, count in chosen]),
             [f"{address}:{unit}" for address, _, count in chosen for unit in range(count)],
             [self._text(i) for i in self._tokens[keys].tolist()],
-            document.tolist(),
-            within.tolist(),
+            documents.tolist(),
+            positions.tolist(),
             self._part_names(self._parts[keys]),
         )

@@ -67,6 +67,41 @@ class Opened:
         """``[unit, column]``: mean, std, min, max, firing rate."""
         return self._moments
 
+    def unit_at(self, row: int) -> Unit:
+        """The unit that a row belongs to."""
+        point, layer, unit = self._named(row)
+        return Unit(Address(point, layer), unit)
+
+    def kept(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Strongest values ``[row, k]`` and their places in the corpus, -1 where there are fewer."""
+        return self._values[rows], self._keys[rows]
+
+    def located(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Documents of places, and positions in them as :class:`~neuronscope.corpus.answers.Place` counts them."""
+        window, start = self.window_of(keys)
+        document = np.searchsorted(self._document_windows, window, side="right") - 1
+        return document, (window - self._document_windows[document]) * self.manifest.stride + keys - start
+
+    @property
+    def sample_places(self) -> NDArray[np.int64]:
+        """Places of the corpus sample, ascending."""
+        return self._sample_keys
+
+    def sampled(self, row: int) -> NDArray[np.float32]:
+        """One unit's values at the places of the sample."""
+        found: NDArray[np.float32] = self._sample_values[row]
+        return found
+
+    def span(self, window: int) -> tuple[int, int]:
+        """The places from the first token of a window, numbered over the corpus, to behind its last."""
+        first, last = self._window_starts[window : window + 2].tolist()
+        return first, last
+
+    def ids(self, first: int, last: int) -> list[int]:
+        """Token ids of places."""
+        found: list[int] = self._tokens[first:last].tolist()
+        return found
+
     @cached_property
     def vocabulary(self) -> dict[int, tuple[str, bool]]:
         """Text of each token that occurs, and whether it is special."""
@@ -80,7 +115,7 @@ class Opened:
     def top_tokens(self) -> NDArray[np.int64]:
         """The token that each unit's strongest context peaks on; -1 where it has none."""
         keys = self._keys[:, 0]
-        self._window_of(keys[keys >= 0])
+        self.window_of(keys[keys >= 0])
         return np.where(keys < 0, -1, self._tokens[keys.clip(min=0)])
 
     @cached_property
@@ -88,14 +123,14 @@ class Opened:
         """Excess kurtosis of each unit over the histogram's sample."""
         return kurtosis(self._powers, self.manifest.sampled)
 
-    def _window_of(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def window_of(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Window that each place lies in, and where that starts."""
         if keys.size and not (keys.min() >= 0 and keys.max() < self.manifest.tokens_run):
             raise damaged(self.folder, "a context lies outside the corpus")
         window = np.searchsorted(self._window_starts, keys, side="right") - 1
         return window, self._window_starts[window]
 
-    def _rows(self, units: Units) -> NDArray[np.int64]:
+    def rows(self, units: Units) -> NDArray[np.int64]:
         """Rows of the arrays, each once, ascending."""
         named = [units] if isinstance(units, str | Unit) else list(units)
         if not named:

@@ -29,7 +29,7 @@ class Places(Opened):
             raise BadRequest(f"k is {k}; it is at least 1.")
         if not 0 <= window <= RADIUS:
             raise BadRequest(f"window is {window}; it is 0 to {RADIUS}.")
-        rows = self._rows(units)
+        rows = self.rows(units)
         values, keys = self._values[rows], self._keys[rows]
         row, slot = np.nonzero(keys >= 0)
         order = np.lexsort((rows[row], keys[row, slot], -values[row, slot])).tolist()
@@ -64,17 +64,24 @@ class Places(Opened):
                 f"A band is one of {', '.join(BANDS)}, and 0 ≤ low ≤ high ≤ 1, window 0 to {RADIUS}, k at least 1."
             )
             raise BadRequest(message)
-        row = int(self._rows(unit)[0])
+        row = int(self.rows(unit)[0])
         values = self._sample_values[row]
         chosen = in_band(values, band, k, (low, high), (self.manifest.seed, row))
         return [self._example(row, int(place), float(values[place]), window) for place in chosen.tolist()]
 
+    def place(self, key: int, radius: int) -> tuple[dict[str, Any], int, int]:
+        """Fields of :class:`Place` for one place of the corpus, the first place that they show and the one after the last."""
+        left, right = self._around(key, radius)
+        doc, position = (int(found[0]) for found in self.located(np.array([key])))
+        window = int(self.window_of(np.array([key]))[0][0]) - int(self._document_windows[doc])
+        return {"doc": doc, "window": window, "position": position, **self._shown(key, left, right, doc)}, left, right
+
     def _around(self, key: int, radius: int) -> tuple[int, int]:
-        window, start = self._window_of(np.array([key]))
+        window, start = self.window_of(np.array([key]))
         return max(int(start[0]), key - radius), min(int(self._window_starts[window[0] + 1]), key + radius + 1)
 
     def _shown(self, key: int, left: int, right: int, doc: int) -> dict[str, Any]:
-        """What every answer about a place tells."""
+        """What every answer about a place tells, but for where it stands."""
         ids = self._tokens[left:right].tolist()
         start, end = self._chars[key].tolist()
         file = int(self._source_files[doc])
@@ -108,21 +115,6 @@ class Places(Opened):
         )
 
     def _example(self, row: int, place: int, value: float, radius: int) -> Example:
-        key = int(self._sample_keys[place])
-        left, right = self._around(key, radius)
-        number, start = (int(found[0]) for found in self._window_of(np.array([key])))
-        doc = int(np.searchsorted(self._document_windows, number, side="right")) - 1
-        window = number - int(self._document_windows[doc])
         point, layer, unit = self._named(row)
-        shown = self._shown(key, left, right, doc)
-        position = window * self.manifest.stride + key - start
-        return Example(
-            point=point,
-            layer=layer,
-            unit=unit,
-            activation=value,
-            doc=doc,
-            window=window,
-            position=position,
-            **shown,
-        )
+        shown, _, _ = self.place(int(self._sample_keys[place]), radius)
+        return Example(point=point, layer=layer, unit=unit, activation=value, **shown)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from neuronscope.capture.forward import run_batch
 from neuronscope.core.address import Unit
 from neuronscope.core.errors import BadAddress, Conflict
 from neuronscope.corpus.index import Index
+from neuronscope.corpus.rerun import values_at
 from neuronscope.models.loaded import LoadedModel
 
 
@@ -35,7 +33,6 @@ def recompute(loaded: LoadedModel, index: Index, unit: Unit, doc: int, window: i
         raise BadAddress(f"The index does not hold {unit.address}.", f"It holds {index.manifest.held}.")
     loaded.anatomy.check_unit(unit)
     ids, tokens = index.window(doc, window)
-    row = torch.tensor([ids])
-    grid = run_batch(loaded, row, torch.ones_like(row), [unit.address])[unit.address]
+    grid = values_at(loaded, [ids], [unit.address])[unit.address]
     values = grid[0, :, unit.index].float().cpu().tolist()
     return Window(tokens, [token in loaded.special_ids for token in ids], values)

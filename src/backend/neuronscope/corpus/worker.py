@@ -38,6 +38,11 @@ class Run(Protocol):
     def __call__(self, work: Callable[[], T], /) -> T: ...
 
 
+def at_once(work: Callable[[], T], /) -> T:
+    """A :class:`Run` that waits for nobody."""
+    return work()
+
+
 class Worker:
     """One model at work on shards, in any order. It keeps the floors that it has found, and nothing else of a shard."""
 
