@@ -155,7 +155,7 @@ class Scope:
         """
         from neuronscope.runtime.indexing import find_or_build
 
-        asked = {"k": k, "points": points, "layers": layers, "documents": documents, "field": field}
+        asked: dict[str, Any] = {"k": k, "points": points, "layers": layers, "documents": documents, "field": field}
         return find_or_build(self.loaded, self.workspace, corpus, **asked)
 
     def groups(self) -> list[Group]:
