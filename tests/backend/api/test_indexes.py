@@ -111,12 +111,12 @@ def test_a_token_leads_to_the_neurons_it_drives(index: dict[str, Any], client: h
         ({"unit": 1, "model_id": "local/two"}, 404),
         ({"unit": 1, "colour": "red"}, 422),
         ({"unit": "mlp_act.1:5"}, 200),
-        ({"unit": "mlp_act.0:5"}, 400),
-        ({"unit": "resid_post.1:5"}, 404),
+        ({"unit": "mlp_act.0:5"}, 200),
+        ({"unit": "resid_mid.1:5"}, 404),
         ({"unit": "ln_f:5"}, 422),
         ({"unit": "odd.1:5"}, 400),
         ({"unit": "mlp_act.1:24"}, 400),
-        ({"units": "mlp_act.0:1"}, 400),
+        ({"units": "mlp_act.0:1"}, 200),
     ],
 )
 def test_bad_questions(index: dict[str, Any], client: httpx.Client, query: dict[str, Any], status: int) -> None:

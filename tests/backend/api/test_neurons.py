@@ -146,7 +146,10 @@ def test_bad_questions(index_id: str, client: httpx.Client, path: str, query: di
     assert answer.json()["error"]["message"].endswith(".")
 
 
-@pytest.mark.parametrize(("change", "status"), [({"doc": 99}, 400), ({"window": 9}, 400), ({"layer": 7}, 400)])
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({"unit": "mlp_act.0:1"}, 400), ({"doc": 99}, 400), ({"window": 9}, 400), ({"layer": 7}, 400)],
+)
 def test_bad_windows(index_id: str, client: httpx.Client, change: dict[str, Any], status: int) -> None:
     body = {**ONE, "index_id": index_id, "layer": 1, "unit": 1, "doc": 0, "window": 0, **change}
     assert client.post("/api/neurons/window", json=body).status_code == status

@@ -8,7 +8,7 @@ import pytest
 
 from backend.corpus.brute import indexed, stored, tiny_llama
 from neuronscope.core.address import Unit
-from neuronscope.core.errors import BadAddress, Conflict
+from neuronscope.core.errors import BadAddress, BadRequest, Conflict
 from neuronscope.corpus.builder import build_index
 from neuronscope.corpus.compare import compare
 from neuronscope.corpus.index import Index
@@ -108,7 +108,7 @@ def test_two_units_of_one_index(cats: Index) -> None:
 
 
 def test_a_comparison_that_says_nothing_is_refused(cats: Index, dogs: Index, tuned: Index, folder: Path) -> None:
-    with pytest.raises(Conflict, match="compared with itself"):
+    with pytest.raises(BadRequest, match="compared with itself"):
         compare(cats, UNIT, cats)
     with pytest.raises(Conflict, match="differ in model and in corpus"):
         compare(tuned, UNIT, dogs)

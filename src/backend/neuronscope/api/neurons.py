@@ -1,14 +1,31 @@
-"""Single neurons out of an index as the routes send them: examples by band, whole windows, and the table of all."""
+"""Units out of an index as the routes send them: what drives them, examples by band, whole windows, the table of all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from neuronscope.api.schemas.common import Answer
 from neuronscope.api.schemas.neuron_table import NeuronPage, NeuronRow, TableExport, TablePage, TableQuery
-from neuronscope.api.schemas.neurons import Example, ExampleQuery, Examples, SpreadOut, WindowAnswer, WindowRequest
+from neuronscope.api.schemas.neurons import (
+    Context,
+    DrivenNeuron,
+    Example,
+    ExampleQuery,
+    Examples,
+    NeuronQuery,
+    NeuronTop,
+    NgramStat,
+    SpreadOut,
+    TokenQuery,
+    TokenStat,
+    TokenTop,
+    UnitStats,
+    WindowAnswer,
+    WindowRequest,
+)
 from neuronscope.api.services import Services
-from neuronscope.api.units import place_of, unit_of
+from neuronscope.api.units import asked_of, place_of, unit_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +33,52 @@ if TYPE_CHECKING:
 
     from neuronscope.corpus.index import Index
     from neuronscope.models.loaded import LoadedModel
+
+
+SHOWN = 50
+"""Tokens and n-grams that an answer lists."""
+A = TypeVar("A", bound=Answer)
+V = TypeVar("V", int, str, int | None)
+
+
+def neuron_top(services: Services, query: NeuronQuery) -> NeuronTop:
+    """Contexts, tokens and n-grams of one unit, or of several together."""
+    index, units = asked_of(services, query, query.model_id, query.index_id)
+    manifest = index.manifest
+    contexts = index.top(units, k=query.k, window=query.window, contains=query.contains)
+    return NeuronTop(
+        model_id=query.model_id or manifest.model_id,
+        index_id=index.id,
+        point=_common([unit.address.point for unit in units]),
+        layer=_common([unit.address.layer for unit in units]),
+        units=[unit.index for unit in units],
+        names=[str(unit) for unit in units],
+        corpus=manifest.corpus,
+        corpus_tokens=manifest.tokens,
+        stats=_sent(UnitStats, index.stats(units[0])) if query.unit is not None else None,
+        contexts=[_sent(Context, context) for context in contexts],
+        tokens=[_sent(TokenStat, stat) for stat in index.tokens(units, limit=SHOWN)],
+        ngrams=[_sent(NgramStat, stat) for stat in index.ngrams(units, limit=SHOWN)],
+    )
+
+
+def _common(values: list[V]) -> V | None:
+    return values[0] if len(set(values)) == 1 else None
+
+
+def token_top(services: Services, query: TokenQuery) -> TokenTop:
+    """The neurons that a token drives hardest."""
+    index = services.shelf.choose(query.model_id, query.index_id, [query.point] if query.point else ())
+    found = index.token_neurons(query.token, query.k, query.point)
+    neurons = [_sent(DrivenNeuron, neuron) for neuron in found]
+    return TokenTop(
+        model_id=query.model_id or index.manifest.model_id, index_id=index.id, token=query.token, neurons=neurons
+    )
+
+
+def _sent(answer: type[A], found: object) -> A:
+    """What the index found, as it is sent. Read off its attributes: copying a context's lists takes longer than finding it."""
+    return answer.model_validate(found, from_attributes=True)
 
 
 def examples(services: Services, query: ExampleQuery) -> Examples:

@@ -1,4 +1,4 @@
-"""Options of a load, which several commands share: precision, device, revision, modules named by hand, allowed code."""
+"""Options that several commands share: of a load, and of questions to an index."""
 
 from __future__ import annotations
 
@@ -92,3 +92,9 @@ model_dir_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="List the models of this folder, and its GGUF files, as local/<name>. May be repeated.",
 )
+index_option = click.option("--index", "index_id", help="Id of an index [default: the newest that fits the model].")
+window_option = click.option(
+    "--window", type=click.IntRange(0, 16), default=8, show_default=True, help="Tokens to either side."
+)
+point_option = click.option("--point", help="Whose units are told [default: neurons, or what the index holds].")
+k_option = click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")

@@ -19,18 +19,13 @@ from neuronscope.cli.common import (
     print_table,
     show,
 )
+from neuronscope.cli.options import index_option, k_option, point_option, window_option
+from neuronscope.cli.questions import asked, compare, group_option, neighbours, shortest, together
 from neuronscope.core.address import Unit
 from neuronscope.runtime.workspace import write_guard
 
 if TYPE_CHECKING:
     from neuronscope.corpus.answers import Example
-
-index_option = click.option("--index", "index_id", help="Id of an index [default: the newest that fits the model].")
-window_option = click.option(
-    "--window", type=click.IntRange(0, 16), default=8, show_default=True, help="Tokens to either side."
-)
-point_option = click.option("--point", help="Whose units are told [default: neurons, or what the index holds].")
-k_option = click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
 
 
 @click.group()
@@ -38,8 +33,13 @@ def command() -> None:
     """Ask an index about a neuron, a token, or all neurons."""
 
 
+for _question in (compare, neighbours, shortest, together):
+    command.add_command(_question)
+
+
 @command.command()
-@click.argument("units", nargs=-1, required=True)
+@click.argument("units", nargs=-1)
+@group_option
 @model_option
 @index_option
 @k_option
@@ -48,6 +48,7 @@ def command() -> None:
 @json_option
 def neuron(
     units: tuple[str, ...],
+    group_id: str | None,
     model: str | None,
     index_id: str | None,
     k: int,
@@ -55,19 +56,19 @@ def neuron(
     contains: str,
     as_json: bool,
 ) -> None:
-    """The strongest contexts of UNITS, such as mlp_act.3:42."""
-    index = choose_index(model, index_id, [Unit.parse(unit).address for unit in units])
-    contexts = index.top(units, k=k, window=window, contains=contains)
+    """The strongest contexts of UNITS, such as mlp_act.3:42, or of a group; of several units by value."""
+    index, chosen = asked(units, group_id, model, index_id)
+    contexts = index.top(chosen, k=k, window=window, contains=contains)
     if as_json:
         print_json(
             {
                 "index_id": index.id,
                 "model_id": index.manifest.model_id,
-                "units": units,
-                "stats": asdict(index.stats(units[0])) if len(units) == 1 else None,
+                "units": [str(unit) for unit in chosen],
+                "stats": asdict(index.stats(chosen[0])) if len(chosen) == 1 else None,
                 "contexts": [asdict(context) for context in contexts],
-                "tokens": [asdict(stat) for stat in index.tokens(units)],
-                "ngrams": [asdict(stat) for stat in index.ngrams(units)],
+                "tokens": [asdict(stat) for stat in index.tokens(chosen)],
+                "ngrams": [asdict(stat) for stat in index.ngrams(chosen)],
             }
         )
         return
@@ -76,7 +77,7 @@ def neuron(
         ("unit", "activation", "document", "position", "context"),
         (_row(context) for context in contexts),
     )
-    tokens = ((show(stat.token), stat.max, stat.mean, stat.count, stat.lift) for stat in index.tokens(units, limit=k))
+    tokens = ((show(stat.token), stat.max, stat.mean, stat.count, stat.lift) for stat in index.tokens(chosen, limit=k))
     print_table(("token", "max", "mean", "count", "lift"), tokens)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronscope.core.address import Unit
-from neuronscope.core.errors import Conflict
+from neuronscope.core.errors import BadRequest, Conflict
 from neuronscope.corpus.answers import Context, NgramStat, TokenStat, UnitStats
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import RADIUS
@@ -70,9 +70,9 @@ def compare(
 ) -> Comparison:
     """``unit`` in ``one`` beside ``other_unit`` (by default the same one) in ``other``.
 
-    Raises :class:`BadAddress` for a unit that an index does not hold, and :class:`Conflict` where a comparison would say
-    nothing: the same index and unit twice; models and corpora that both differ; models that cut text differently, or
-    in which the address has other units.
+    Raises :class:`BadAddress` for a unit that an index does not hold, :class:`BadRequest` for the same unit twice, and
+    :class:`Conflict` where a comparison would say nothing: models and corpora both differ; models cut text differently,
+    or the address has other units in them.
     """
     second = other_unit or unit
     rows = int(one.rows(unit)[0]), int(other.rows(second)[0])
@@ -103,7 +103,7 @@ def compare(
 def _refuse(one: Index, unit: Unit, other: Index, second: Unit, by_name: bool) -> None:
     a, b = one.manifest, other.manifest
     if one.folder == other.folder and unit == second:
-        raise Conflict(f"{unit} of one index would be compared with itself.", "Choose another index, or another unit.")
+        raise BadRequest(f"{unit} of one index would be compared with itself.", "Choose another index, or another unit.")
     if a.model_key == b.model_key:
         return
     if a.corpus_hash != b.corpus_hash:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from neuronscope.corpus.manifest import COLUMNS, Manifest
 from neuronscope.corpus.neighbours import Neighbours
 from neuronscope.corpus.places import Places
 from neuronscope.corpus.table import NeuronTable
+
+if TYPE_CHECKING:
+    from neuronscope.corpus.compare import Comparison
 
 
 class Index(Places, Drivers, Neighbours):
@@ -60,6 +64,13 @@ class Index(Places, Drivers, Neighbours):
         """Mean, std, extremes and firing rate of one unit over the corpus."""
         row = dict(zip(COLUMNS, self._moments[self.rows(unit)[0]].tolist(), strict=True))
         return UnitStats(**row)
+
+    def compare(self, other: Index, unit: str | Unit, other_unit: str | Unit | None = None, k: int = 20) -> Comparison:
+        """A unit here beside the same one, or another, in another index. Errors as in :mod:`neuronscope.corpus.compare`."""
+        from neuronscope.corpus.compare import compare
+
+        first, second = (Unit.parse(u) if isinstance(u, str) else u for u in (unit, other_unit or unit))
+        return compare(self, first, other, None if other_unit is None else second, k)
 
     @cached_property
     def table(self) -> NeuronTable:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from neuronscope.models.cards.card import Card
     from neuronscope.runtime.calibration import Calibration
     from neuronscope.runtime.run import Generated, Run
+    from neuronscope.runtime.scoped_index import ScopedIndex
 
 
 class Scope:
@@ -146,7 +147,7 @@ class Scope:
         documents: int | None = None,
         field: str = "text",
         points: Sequence[str] | None = None,
-    ) -> Index:
+    ) -> ScopedIndex:
         """The exact ``k`` strongest contexts of every neuron over a corpus: a text or JSONL file, or ``"bundled"``.
 
         ``points`` are indexed instead of neurons: ``["resid_post"]``, ``["head_norm.2"]`` or several. ``field`` is what
@@ -154,9 +155,11 @@ class Scope:
         An index of the same model, corpus and settings that already exists is opened, not built again.
         """
         from neuronscope.runtime.indexing import find_or_build
+        from neuronscope.runtime.scoped_index import ScopedIndex
 
         asked: dict[str, Any] = {"k": k, "points": points, "layers": layers, "documents": documents, "field": field}
-        return find_or_build(self.loaded, self.workspace, corpus, **asked)
+        found = find_or_build(self.loaded, self.workspace, corpus, **asked)
+        return ScopedIndex(found.folder, found.manifest, self.loaded)
 
     def groups(self) -> list[Group]:
         """Saved sets of units of this model, newest first; those of other weights, or another precision, are left out."""

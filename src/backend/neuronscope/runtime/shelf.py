@@ -16,7 +16,7 @@ from neuronscope.runtime.engine import Engine
 from neuronscope.runtime.workspace import Workspace, remove
 
 if TYPE_CHECKING:
-    from neuronscope.core.address import Address
+    from neuronscope.core.address import Address, Unit
     from neuronscope.corpus.index import Index
     from neuronscope.corpus.manifest import Manifest
 
@@ -78,6 +78,21 @@ class Shelf:
             f"There is no index of {wanted[:80]}{what} yet.",
             f"Build one with `{command}`, or POST /api/indexes, or Build on the neuron's page.",
         )
+
+    def choose_for_group(self, group_id: str, model_id: str | None, index_id: str | None) -> tuple[Index, list[Unit]]:
+        """An index that holds a group's units, and those. Raises as :meth:`choose`, and :class:`NotFound` for the group."""
+        from neuronscope.core.address import Unit
+        from neuronscope.runtime.groups import get_group
+
+        group = get_group(self._workspace, group_id)
+        units = [Unit.parse(unit) for unit in group.units]
+        index = self.choose(model_id or group.model_id, index_id, {unit.address for unit in units})
+        if index.manifest.model_key != group.model_key:
+            raise Conflict(
+                f"Group '{group.name}' was made on {group.model_id} in another state than the index was built on.",
+                "Units of other weights are other units: build an index of that model, or make a group of this one.",
+            )
+        return index, units
 
     def delete(self, index_id: str) -> None:
         """Remove an index; :class:`NotFound` where there is none."""

@@ -623,6 +623,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/neurons/neighbours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The units that rise and fall with one, or with several together, over an index's sample */
+        get: operations["list_neighbours"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/neurons/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One unit over two corpora or in two models: two indexes side by side */
+        get: operations["compare_units"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/neurons/together": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start finding the strongest contexts of several units together, by the mean of their z-scores */
+        post: operations["search_together"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/neurons/shortest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start shortening a context or a text as long as it drives a unit; the job's result is verified by running it */
+        post: operations["search_shortest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/neurons/activations": {
         parameters: {
             query?: never;
@@ -2606,6 +2674,194 @@ export interface components {
              * @description Share of corpus tokens with a value above zero.
              */
             firing_rate: number;
+        };
+        /** NeighbourList */
+        NeighbourList: {
+            /** Model Id */
+            model_id: string;
+            /** Index Id */
+            index_id: string;
+            /**
+             * Names
+             * @description What was asked about; several units count as the mean of their z-scores.
+             */
+            names: string[];
+            /**
+             * Sample
+             * @description Tokens of the sample.
+             */
+            sample: number;
+            /**
+             * Neighbours
+             * @description Those that go most with it, with or against.
+             */
+            neighbours: components["schemas"]["NeighbourOut"][];
+        };
+        /** NeighbourOut */
+        NeighbourOut: {
+            /** Point */
+            point: string;
+            /** Layer */
+            layer: number;
+            /** Unit */
+            unit: number;
+            /**
+             * Correlation
+             * @description Pearson's, over the index's sample of tokens: -1 where one rises as the other falls.
+             */
+            correlation: number;
+        };
+        /** CompareAnswer */
+        CompareAnswer: {
+            /** Same Model */
+            same_model: boolean;
+            /** Same Corpus */
+            same_corpus: boolean;
+            /**
+             * Kept
+             * @description Contexts of each side that tokens and overlaps are counted over.
+             */
+            kept: number;
+            first: components["schemas"]["CompareSide"];
+            second: components["schemas"]["CompareSide"];
+            /**
+             * Token Overlap
+             * @description 0 to 1: the share of peaks that stand on the same token in both.
+             */
+            token_overlap: number;
+            /**
+             * Ngram Overlap
+             * @description The same for the peak and the token before it.
+             */
+            ngram_overlap: number;
+            /** Tokens */
+            tokens: components["schemas"]["TokenPair"][];
+            /** Ngrams */
+            ngrams: components["schemas"]["TokenPair"][];
+            /**
+             * Shared Places
+             * @description Places that both kept; null over two corpora.
+             */
+            shared_places: number | null;
+            /**
+             * Correlation
+             * @description Of the values at tokens that both samples hold; null over two corpora, or where there are too few.
+             */
+            correlation: number | null;
+        };
+        /** CompareSide */
+        CompareSide: {
+            /** Index Id */
+            index_id: string;
+            /** Model Id */
+            model_id: string;
+            /** Corpus */
+            corpus: string;
+            /** Tokens */
+            tokens: number;
+            /** Unit */
+            unit: string;
+            stats: components["schemas"]["UnitStats"];
+            /** Contexts */
+            contexts: components["schemas"]["Context"][];
+        };
+        /** TokenPair */
+        TokenPair: {
+            /** Tokens */
+            tokens: string[];
+            /**
+             * First
+             * @description Null where no kept peak of the first index ends on them.
+             */
+            first: components["schemas"]["TokenStat"] | components["schemas"]["NgramStat"] | null;
+            /** Second */
+            second: components["schemas"]["TokenStat"] | components["schemas"]["NgramStat"] | null;
+        };
+        /** TogetherRequest */
+        TogetherRequest: {
+            /**
+             * Layer
+             * @description The layer of units that are given by number.
+             */
+            layer?: number | null;
+            /**
+             * Unit
+             * @description A neuron's number, or a unit's name such as ``resid_post.3:17``.
+             */
+            unit?: number | string | null;
+            /**
+             * Units
+             * @description Several units instead of one, numbers or names.
+             */
+            units?: (number | string)[] | null;
+            /**
+             * Group Id
+             * @description The units of a saved group instead.
+             */
+            group_id?: string | null;
+            /** Model Id */
+            model_id?: string | null;
+            /** Index Id */
+            index_id?: string | null;
+            /**
+             * K
+             * @default 20
+             */
+            k?: number;
+            /**
+             * Window
+             * @default 16
+             */
+            window?: number;
+            /**
+             * Windows
+             * @description Windows of the corpus that are run again at most.
+             * @default 256
+             */
+            windows?: number;
+        };
+        /** ShortestRequest */
+        ShortestRequest: {
+            /**
+             * Layer
+             * @description Left out where ``unit`` is a whole name.
+             */
+            layer?: number | null;
+            /**
+             * Unit
+             * @description A neuron's number, or a unit's name such as ``resid_post.3:17``.
+             */
+            unit: number | string;
+            /** Model Id */
+            model_id?: string | null;
+            /**
+             * Index Id
+             * @description Where the context comes from (default: the newest usable index); not needed for a text.
+             */
+            index_id?: string | null;
+            /**
+             * Rank
+             * @description Which of the unit's contexts is shortened, from 0 for the strongest.
+             * @default 0
+             */
+            rank?: number;
+            /**
+             * Text
+             * @description A text to shorten instead, up to the token on which the unit is strongest.
+             */
+            text?: string | null;
+            /**
+             * Share
+             * @description Of the activation, what has to stay.
+             * @default 0.8
+             */
+            share?: number;
+            /**
+             * Budget
+             * @description Tokens that are run at most.
+             * @default 500000
+             */
+            budget?: number;
         };
         /** ProbeAnswer */
         ProbeAnswer: {
@@ -4975,13 +5231,15 @@ export interface operations {
     top_contexts: {
         parameters: {
             query?: {
-                model_id?: string | null;
                 /** @description The layer of units that are given by number. */
                 layer?: number | null;
                 /** @description A neuron's number, or a unit's name such as ``resid_post.3:17``. */
                 unit?: number | string | null;
-                /** @description Several units instead of one, numbers or names: their contexts together, strongest first. */
+                /** @description Several units instead of one, numbers or names. */
                 units?: (number | string)[] | null;
+                /** @description The units of a saved group instead. */
+                group_id?: string | null;
+                model_id?: string | null;
                 k?: number;
                 /** @description Default: the newest usable index of the model. */
                 index_id?: string | null;
@@ -5002,6 +5260,218 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NeuronTop"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_neighbours: {
+        parameters: {
+            query?: {
+                /** @description The layer of units that are given by number. */
+                layer?: number | null;
+                /** @description A neuron's number, or a unit's name such as ``resid_post.3:17``. */
+                unit?: number | string | null;
+                /** @description Several units instead of one, numbers or names. */
+                units?: (number | string)[] | null;
+                /** @description The units of a saved group instead. */
+                group_id?: string | null;
+                model_id?: string | null;
+                index_id?: string | null;
+                k?: number;
+                /** @description Among whose units (default: of every point that the index holds). */
+                point?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NeighbourList"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    compare_units: {
+        parameters: {
+            query: {
+                /** @description Left out where ``unit`` is a whole name. */
+                layer?: number | null;
+                /** @description A neuron's number, or a unit's name such as ``resid_post.3:17``. */
+                unit: number | string;
+                index_id: string;
+                other_index_id: string;
+                /** @description The unit in the other index (default: the same one). */
+                other_unit?: string | null;
+                k?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompareAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    search_together: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TogetherRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    search_shortest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShortestRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Unprocessable Entity */

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Response
 
-from neuronscope.api import indexes, neurons
+from neuronscope.api import neurons, unit_questions
 from neuronscope.api.captures import probe
 from neuronscope.api.reply import reply, stream
 from neuronscope.api.routes.common import binary, blueprint, services
+from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.schemas.neuron_table import NeuronPage, TableExport, TablePage
 from neuronscope.api.schemas.neurons import (
     ExampleQuery,
@@ -18,6 +19,14 @@ from neuronscope.api.schemas.neurons import (
     ProbeRequest,
     WindowAnswer,
     WindowRequest,
+)
+from neuronscope.api.schemas.unit_questions import (
+    CompareAnswer,
+    CompareQuery,
+    NeighbourList,
+    NeighbourQuery,
+    ShortestRequest,
+    TogetherRequest,
 )
 
 _EXPORT = binary("text/csv", "A file to keep: CSV in UTF-8, or Parquet")
@@ -51,7 +60,31 @@ def run_window(body: WindowRequest) -> Response:
 @api.get("/neurons/top", responses={200: NeuronTop})
 def top_contexts(query: NeuronQuery) -> Response:
     """The strongest contexts, tokens and n-grams of one unit or several, from an index"""
-    return reply(indexes.neuron_top(services(), query))
+    return reply(neurons.neuron_top(services(), query))
+
+
+@api.get("/neurons/neighbours", responses={200: NeighbourList})
+def list_neighbours(query: NeighbourQuery) -> Response:
+    """The units that rise and fall with one, or with several together, over an index's sample"""
+    return reply(unit_questions.neighbours(services(), query))
+
+
+@api.get("/neurons/compare", responses={200: CompareAnswer})
+def compare_units(query: CompareQuery) -> Response:
+    """One unit over two corpora or in two models: two indexes side by side"""
+    return reply(unit_questions.compare(services(), query))
+
+
+@api.post("/neurons/together", responses={202: JobOut})
+def search_together(body: TogetherRequest) -> Response:
+    """Start finding the strongest contexts of several units together, by the mean of their z-scores"""
+    return reply(unit_questions.start_together(services(), body), 202)
+
+
+@api.post("/neurons/shortest", responses={202: JobOut})
+def search_shortest(body: ShortestRequest) -> Response:
+    """Start shortening a context or a text as long as it drives a unit; the job's result is verified by running it"""
+    return reply(unit_questions.start_shortest(services(), body), 202)
 
 
 @api.post("/neurons/activations", responses={200: ProbeAnswer})

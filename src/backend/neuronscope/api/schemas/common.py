@@ -76,3 +76,16 @@ class UnitRequest(Request):
     """Left out where ``unit`` is a whole name."""
     unit: UnitNumber | UnitName
     """A neuron's number, or a unit's name such as ``resid_post.3:17``."""
+
+
+class UnitsRequest(Request):
+    """What names one unit or several: a number or a name, a list of them, or a saved group."""
+
+    layer: LayerNumber | None = None
+    """The layer of units that are given by number."""
+    unit: UnitNumber | UnitName | None = None
+    """A neuron's number, or a unit's name such as ``resid_post.3:17``."""
+    units: UnitList | None = None
+    """Several units instead of one, numbers or names."""
+    group_id: str | None = Field(None, max_length=40)
+    """The units of a saved group instead."""

@@ -8,25 +8,18 @@ from pydantic import Field
 
 from neuronscope.api.schemas.common import (
     Answer,
-    LayerNumber,
     ModelId,
     PointOnly,
     Request,
-    UnitList,
-    UnitName,
-    UnitNumber,
     UnitRequest,
+    UnitsRequest,
 )
 
 
-class NeuronQuery(Request):
+class NeuronQuery(UnitsRequest):
+    """One unit, or several with their contexts together, strongest first."""
+
     model_id: ModelId | None = None
-    layer: LayerNumber | None = None
-    """The layer of units that are given by number."""
-    unit: UnitNumber | UnitName | None = None
-    """A neuron's number, or a unit's name such as ``resid_post.3:17``."""
-    units: UnitList | None = None
-    """Several units instead of one, numbers or names: their contexts together, strongest first."""
     k: int = Field(20, ge=1, le=1000)
     index_id: str | None = Field(None, max_length=40)
     """Default: the newest usable index of the model."""
