@@ -42,7 +42,7 @@ class LiveClient:
         """One message."""
         self.connection.send(msgpack.packb({"type": kind, **fields}))
 
-    def receive(self, seconds: float = 60) -> dict[str, Any]:
+    def receive(self, seconds: float = 240) -> dict[str, Any]:
         """The next event."""
         data = self.connection.recv(timeout=seconds)
         assert isinstance(data, bytes)
@@ -76,7 +76,7 @@ def live_client(client: httpx.Client, credit: int | None = PLENTY, **options: An
     url = str(client.base_url).replace("http", "ws", 1).rstrip("/") + "/api/live"
     headers = {"Authorization": client.headers["authorization"]}
     # A client that leaves with frames unread never sees the server's goodbye among them.
-    fixed = {"max_size": None, "proxy": None, "close_timeout": 0.5}
+    fixed = {"max_size": None, "proxy": None, "close_timeout": 0.5, "ping_interval": None}
     with connect(url, additional_headers=headers, **{**fixed, **options}) as connection:
         made = LiveClient(connection)
         if credit is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -15,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
 from neuronscope.api.asgi import create_asgi
 from neuronscope.api.services import Services
@@ -101,6 +104,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn says goodbye to each client, and fails at one that has said it and then read nothing more.
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, WebSocketsSansIOProtocol) and connection.conn.state is State.CLOSING:
+                connection.transport.abort()
+        await asyncio.sleep(0)
+        await super().shutdown(sockets)
 
 
 def listen(host: str, port: int | None) -> socket.socket:

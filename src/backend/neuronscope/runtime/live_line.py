@@ -83,6 +83,6 @@ class Line:
 
     def _tell(self, device: str) -> None:
         for position, place in enumerate(self._lines[device]):
-            if place.told != position and not place.begun:
+            if place.told != position:
                 place.told = position
                 place.moved(position)

@@ -1,0 +1,101 @@
+"""Live runs without a socket: begun, looked at, changed and stopped over REST."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from support.live import live_client, recorded, without_id
+
+BODY = {"model_id": "local/long", "prompt": "Hi, cat 42!", "max_new_tokens": 8000}
+
+
+def begin(live: Any, **fields: Any) -> str:
+    answer = live.client.post("/api/generations", json={**BODY, **fields})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["trace_id"])
+
+
+def until(live: Any, trace_id: str, steps: int = 0, state: str | None = None) -> dict[str, Any]:
+    """The run once it has so many steps, or is in that state."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        found: dict[str, Any] = live.client.get(f"/api/generations/{trace_id}").json()
+        if found["steps"] >= steps and state in (None, found["state"]):
+            return found
+        time.sleep(0.01)
+    raise AssertionError(found)
+
+
+def test_a_run_begun_over_rest_records_a_trace_that_can_be_polled(live: Any) -> None:
+    trace_id = begin(live, max_new_tokens=12, temperature=0.8, seed=3, config={"capture_mode": "stats"})
+    found = until(live, trace_id, state="ended")
+    assert (found["steps"], found["reason"], found["error"], found["recording_error"]) == (12, "length", None, None)
+    trace = live.client.get(f"/api/traces/{trace_id}").json()
+    assert (trace["steps"], trace["closed"]) == (12, True)
+    start = recorded(live.client, trace_id)[0]
+    assert (start["config"]["capture_mode"], start["settings"]["seed"]) == ("stats", 3)
+    assert live.client.get("/api/generations").json()["generations"][0] == found
+
+
+def test_it_goes_on_without_a_watcher_and_can_be_watched(live: Any) -> None:
+    trace_id = begin(live, max_new_tokens=50)
+    with live_client(live.client) as client:
+        client.send("watch", trace_id=trace_id)
+        assert without_id(client.to_end()) == recorded(live.client, trace_id)
+
+
+def test_it_is_changed_and_stopped(live: Any) -> None:
+    trace_id = begin(live)
+    until(live, trace_id, steps=3)
+    change = {"interventions": [{"units": ["mlp_act.0:1"], "op": "scale", "value": 2}]}
+    answer = live.client.post(f"/api/generations/{trace_id}/interventions", json=change)
+    assert (answer.status_code, answer.json()["state"]) == (200, "running")
+    until(live, trace_id, steps=answer.json()["steps"] + 3)
+    stopped = live.client.post(f"/api/generations/{trace_id}/stop")
+    assert stopped.status_code == 200
+    found = until(live, trace_id, state="ended")
+    assert found["reason"] == "stopped"
+    receipts = [event for event in recorded(live.client, trace_id) if event["type"] == "receipt"]
+    assert receipts[0]["step"] >= 3
+    assert receipts[0]["defined"][0]["value"] == 2
+    again = live.client.post(f"/api/generations/{trace_id}/interventions", json=change)
+    assert (again.status_code, again.json()["error"]["message"]) == (409, "This run has ended.")
+
+
+def test_what_the_model_refuses_is_told_with_the_run(live: Any) -> None:
+    found = until(live, begin(live, prompt="a" * 9000), state="ended")
+    assert found["error"]["code"] == "too_large"
+    assert found["reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"prompt": None}, 400),
+        ({"messages": [{"role": "user", "content": "Hi"}]}, 400),
+        ({"max_new_tokens": 0}, 422),
+        ({"temperature": -1}, 422),
+        ({"model_id": "gpt2"}, 409),
+        ({"model_id": "local/none"}, 404),
+        ({"config": {"topk": 0}}, 400),
+        ({"interventions": [{"units": ["mlp_act.0:1"], "op": "melt"}]}, 400),
+        ({"trace_id": "t_1"}, 422),
+    ],
+)
+def test_bad_requests_are_refused_and_begin_nothing(live: Any, change: dict[str, Any], status: int) -> None:
+    before = live.client.get("/api/generations").json()
+    answer = live.client.post("/api/generations", json={**BODY, **change})
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["message"]
+    assert live.client.get("/api/generations").json() == before
+
+
+@pytest.mark.parametrize("trace_id", ["t_" + "0" * 26, "nothing", "..%2f..%2fetc"])
+def test_unknown_runs_are_not_found(live: Any, trace_id: str) -> None:
+    assert live.client.get(f"/api/generations/{trace_id}").status_code == 404
+    assert live.client.post(f"/api/generations/{trace_id}/stop").status_code == 404
+    body = {"interventions": []}
+    assert live.client.post(f"/api/generations/{trace_id}/interventions", json=body).status_code == 404
