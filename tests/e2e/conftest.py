@@ -66,4 +66,5 @@ def page(browser: Browser, running: Program) -> Iterator[Page]:
 
 def _is_fault(message: ConsoleMessage) -> bool:
     # The browser itself reports each refused request; what the page makes of one is what the tests look at.
-    return message.type == "error" and not message.text.startswith("Failed to load resource")
+    own = ("Failed to load resource", "WebSocket connection to")
+    return message.type == "error" and not message.text.startswith(own)

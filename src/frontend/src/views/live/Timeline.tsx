@@ -28,7 +28,9 @@ export function Timeline() {
       about={
         <Group gap={6} wrap="nowrap">
           <span>
-            {run.steps.length === 0 ? "no steps yet" : `step ${number} · ${run.steps.length} steps`}
+            {run.steps.length === 0
+              ? "no steps yet"
+              : `step ${number} · ${run.steps.length} ${run.steps.length === 1 ? "step" : "steps"}`}
           </span>
           {live && <span>· {stream === "lost" ? "joining again" : "live"}</span>}
         </Group>

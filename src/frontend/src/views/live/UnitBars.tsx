@@ -20,7 +20,6 @@ export function UnitBars({ address, units }: { address: string; units: readonly 
               type="button"
               className={classes.unit}
               aria-pressed={unit === chosen}
-              aria-label={`${unit}, ${formatValue(value)}`}
               onClick={() => patch({ unit })}
             >
               <span className={classes.index}>#{index}</span>
