@@ -10,7 +10,7 @@ from typing import Any
 
 from common import seconds
 
-PROMPT_TOKENS, NEW_TOKENS, REPEATS = 16, 32, 9
+PROMPT_TOKENS, NEW_TOKENS, REPEATS = 16, 128, 7
 
 
 class Shape:

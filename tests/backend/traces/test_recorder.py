@@ -113,9 +113,9 @@ class _SlowDisk:
         self.go = threading.Event()
         write = TraceWriter.write
 
-        def slowly(writer: TraceWriter, step: Step, tensors: Any = None, body: bytes | None = None) -> None:
+        def slowly(writer: TraceWriter, step: Step, tensors: Any = None, chunk: bytes | None = None) -> None:
             self.go.wait(10)
-            write(writer, step, tensors, body)
+            write(writer, step, tensors, chunk)
 
         monkeypatch.setattr(TraceWriter, "write", slowly)
 

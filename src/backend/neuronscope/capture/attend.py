@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from neuronscope.capture.fused_cpu import attention_rows, attention_summaries
 from neuronscope.capture.taps import read_taps
 from neuronscope.capture.watch import Arrays
 from neuronscope.core.address import Address
@@ -75,16 +76,20 @@ class AttentionWatch:
 
     def reduce(self) -> list[Tensor]:
         """The step's results on the model's device, in the order in which :meth:`entries` takes them back."""
-        reduce: Callable[[Tensor], list[Tensor]] = _summary if self._tier == "summary" else lambda rows: [rows]
+        summary = self._tier == "summary"
         self._grouped = []
         found: list[Tensor] = []
-        for addresses, rows in self._stacks():
+        for addresses, calls in self._together():
+            made = _summary_of_calls(calls) if summary else [rows_together(calls)]
+            self._grouped.append((addresses, (calls[0].query.shape[1], 1, calls[0].key.shape[2])))
+            found += made
+        for addresses, rows in self._apart():
             self._grouped.append((addresses, tuple(rows.shape[1:])))
-            found += reduce(rows)
+            found += _summary(rows) if summary else [rows]
         return found
 
-    def _stacks(self) -> Iterator[tuple[list[Address], Tensor]]:
-        """Rows ``[layer, h, p, k]`` of the layers that look at as many keys."""
+    def _together(self) -> Iterator[tuple[list[Address], list[AttentionCall]]]:
+        """Calls of one query that look at as many keys, without a mask; rows of the others are left for :meth:`_apart`."""
         together: dict[tuple[object, ...], list[Address]] = {}
         for address, call in self._calls.items():
             if call.query.shape[2] == 1 and call.mask is None and call.query.shape[0] == 1:
@@ -93,8 +98,11 @@ class AttentionWatch:
             else:
                 self._rows[address] = call.weights()[0]
         for addresses in together.values():
-            yield addresses, rows_together([self._calls[address] for address in addresses])
+            yield addresses, [self._calls[address] for address in addresses]
         self._calls.clear()
+
+    def _apart(self) -> Iterator[tuple[list[Address], Tensor]]:
+        """Rows ``[layer, h, p, k]`` of the layers that look at as many keys."""
         apart: dict[tuple[int, ...], list[Address]] = {}
         for address, rows in self._rows.items():
             apart.setdefault(tuple(rows.shape), []).append(address)
@@ -141,6 +149,19 @@ class AttentionWatch:
         shaped = values if matrix else values[:, :, 0]
         encoded = encode_many(shaped, self._resolved.config.quantization)
         return [{"kind": kind, "first_key": first, **one} for one in encoded]
+
+
+def _summary_of_calls(calls: list[AttentionCall]) -> list[Tensor]:
+    """:func:`_summary` of :func:`rows_together`."""
+    first = calls[0]
+    if first.query.device.type != "cpu" or first.query.dtype != torch.float32:
+        return _summary(rows_together(calls))
+    _, heads, _, width = first.query.shape
+    kv_heads, keys = first.key.shape[1:3]
+    queries = [call.query.numpy().reshape(kv_heads, heads // kv_heads, width) for call in calls]
+    logs = attention_rows(queries, [call.key.numpy()[0] for call in calls], first.scale).reshape(-1, keys)
+    reduced = attention_summaries(np.exp(logs), logs, TOP_KEYS)
+    return [torch.from_numpy(array).view(len(calls), heads, *array.shape[1:]) for array in reduced]
 
 
 def _summary(rows: Tensor) -> list[Tensor]:

@@ -16,7 +16,7 @@ from neuronscope.models.loaded import LoadedModel
 
 
 class BlockRows:
-    """Reads ``resid_post`` in the passes between ``begin(True)`` and :meth:`end`; costs a call a layer in all others."""
+    """Reads ``resid_post`` of passes in which it is wanted; costs nothing in others."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         layers = range(loaded.anatomy.layer_count)
@@ -24,30 +24,24 @@ class BlockRows:
         self._loaded = loaded
         self._addresses = [address for address in posts if address in loaded.anatomy.sites]
         self._rows: dict[int, Tensor] = {}
-        self._on = False
         self.values: dict[int, NDArray[np.float32]] = {}
         """By layer float32 ``[d]``, of the last pass that was read; empty where it was not."""
 
     @contextmanager
-    def tapped(self, shape: Sequence[int]) -> Iterator[None]:
-        """Within it the taps are set; ``shape`` as in :func:`read_taps`."""
+    def read(self, shape: Sequence[int], wanted: bool) -> Iterator[None]:
+        """Around one pass, which is read or left alone; ``shape`` as in :func:`read_taps`."""
+        self.values = {}
+        if not wanted:
+            yield
+            return
         with read_taps(self._loaded, self._addresses, shape, self._take):
             yield
-
-    def begin(self, wanted: bool) -> None:
-        """Read the next pass, or leave it alone."""
-        self._on = wanted
-        self._rows.clear()
-        self.values = {}
-
-    def end(self) -> None:
-        """The pass is over: what was read crosses to the CPU in one copy."""
-        self._on = False
         if self._rows:
+            # In one copy for all layers.
             together = torch.stack(list(self._rows.values())).cpu().numpy()
             self.values = dict(zip(self._rows, together, strict=True))
             self._rows.clear()
 
     def _take(self, address: Address, tensor: Tensor) -> None:
-        if self._on and address.layer is not None:
+        if address.layer is not None:
             self._rows[address.layer] = tensor[0, -1].float().clone()

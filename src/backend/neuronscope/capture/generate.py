@@ -20,11 +20,12 @@ from transformers import DynamicCache
 from neuronscope.capture.attend import AttentionWatch
 from neuronscope.capture.block_rows import BlockRows
 from neuronscope.capture.budget import fit
+from neuronscope.capture.cache import run_cache
 from neuronscope.capture.fused import cross
 from neuronscope.capture.interventions import Interventions
 from neuronscope.capture.prompt import end_tokens, read_prompt
+from neuronscope.capture.run_taps import RunTaps
 from neuronscope.capture.sampling import Sampler
-from neuronscope.capture.taps import read_taps
 from neuronscope.capture.values import Lookup
 from neuronscope.capture.watch import Watch
 from neuronscope.core.address import Address
@@ -35,7 +36,6 @@ from neuronscope.core.ids import new_id
 from neuronscope.core.intervention import Intervention, read_interventions
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.core.trace_config import LIVE_POINTS, TraceConfig
-from neuronscope.models.inspection.structure import text_config
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.traces.payloads import index_dtype
 
@@ -77,7 +77,7 @@ class Generation:
         rows: StepRows | None = None,
     ) -> None:
         self.trace_id = trace_id or new_id("t")
-        self._rows, self._row_taps = rows, BlockRows(loaded) if rows is not None else None
+        self._rows, self._block_rows = rows, BlockRows(loaded)
         self._loaded = loaded
         # A seed that was drawn is kept, so that the run can be made again.
         self._request = request if request.seed is not None else replace(request, seed=secrets.randbits(53))
@@ -157,15 +157,13 @@ class Generation:
         request, limit = self._request, self._loaded.context_length
         assert request.seed is not None
         sampler = Sampler(request.temperature, request.top_k, request.top_p, request.seed)
-        cache = DynamicCache(config=text_config(self._loaded.model))  # type: ignore[arg-type]  # typed as object there
+        cache = run_cache(self._loaded.model)
         inputs: tuple[Token, ...] = self.prompt.tokens
         ids = torch.tensor([self.prompt.ids], device=self._loaded.device)
         shape, pos0 = [1, len(inputs)], 0
         with ExitStack() as stack:
-            stack.enter_context(read_taps(self._loaded, self._watch.addresses, shape, self._take))
+            self._taps = stack.enter_context(RunTaps(self._loaded, self._watch, shape))
             stack.callback(self._changes.remove)
-            if self._row_taps is not None:
-                stack.enter_context(self._row_taps.tapped(shape))
             for number in range(request.max_new_tokens):
                 if self._stopped.is_set():
                     break
@@ -198,16 +196,9 @@ class Generation:
         self._changes.install(plan)
         return tuple(one.to_map() for one in plan.interventions)
 
-    def _take(self, address: Address, tensor: Tensor) -> None:
-        if self._running:
-            # A model that gives the logits of all positions is read like one that gives the last.
-            self._watch.take(address, tensor[:, -1:] if address.point == "logits" else tensor)
-
-    _running = False
-
     def _hand_rows(self, number: int, token: Token) -> None:
-        if self._rows is not None and self._row_taps is not None and self._row_taps.values:
-            self._rows.take(number, token, self._row_taps.values)
+        if self._rows is not None and self._block_rows.values:
+            self._rows.take(number, token, self._block_rows.values)
 
     def _forward(
         self, ids: Tensor, inputs: tuple[Token, ...], pos0: int, cache: DynamicCache, sampler: Sampler
@@ -217,23 +208,19 @@ class Generation:
         with self._loaded.lock, torch.no_grad():
             self._watch.begin([token.special for token in inputs], self._loaded.device)
             self._changes.begin(pos0, count)
-            self._running = True
-            if self._row_taps is not None and self._rows is not None:
-                self._row_taps.begin(self._rows.wanted)
+            self._taps.begin()
+            wanted = self._rows is not None and self._rows.wanted
             try:
-                with self._attention.observe(pos0 + count, count):
+                with self._attention.observe(pos0 + count, count), self._block_rows.read((1, count), wanted):
                     output = self._loaded.model(input_ids=ids, past_key_values=cache, use_cache=True, **self._options)
             finally:
-                self._running = False
+                self._taps.end()
                 self._changes.end()
-                if self._row_taps is not None:
-                    self._row_taps.end()
+            self._taps.collect()
             logits = output.logits[0, -1].float()
-            token = sampler.pick(logits)
-            likely = torch.log_softmax(logits, dim=-1)
-            best = likely.topk(min(self._resolved.config.logits_topk, likely.shape[-1]))
-            head = [token, likely[token], best.values, best.indices, logits[best.indices]]
-            reduced = [*head, *self._watch.reduce(), *self._attention.reduce(), *self._changes.reduce()]
+            chosen = sampler.choose(logits, self._resolved.config.logits_topk)
+            reduced = [*chosen, *self._watch.reduce(), *self._attention.reduce(), *self._changes.reduce()]
+            token = chosen[0]
             return token, iter(cross(reduced)), logits.shape[-1]
 
     def _step(
@@ -245,6 +232,10 @@ class Generation:
         entries = _with_top_logits(entries, ids, raw, vocabulary)
         receipts = self._changes.receipts(arrays)
         kept, dropped = fit(entries, len(ids), self._resolved)
+        if self._taps.lost:
+            lost = [str(address) for address in self._taps.lost]
+            note = dropped or {"policy": "changed_in_place", "bytes": 0, "limit": 0, "addresses": []}
+            dropped = {**note, "addresses": [*note["addresses"], *lost]}
         top = tuple(
             {"id": i, "text": self._loaded.token_text(i), "logprob": value}
             for i, value in zip(ids.tolist(), likely.tolist(), strict=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -12,11 +14,37 @@ class Sampler:
     def __init__(self, temperature: float, top_k: int | None, top_p: float | None, seed: int) -> None:
         self._temperature, self._top_k, self._top_p = temperature, top_k, top_p
         self._generator = torch.Generator().manual_seed(seed)
+        self._scratch = np.empty(0, np.float32)
 
-    def pick(self, logits: Tensor) -> Tensor:
-        """The id of the next token, a tensor of no axes on the logits' device, from float32 logits ``[vocabulary]``."""
-        if self._temperature == 0:
-            return logits.argmax()
+    def choose(self, logits: Tensor, count: int) -> list[Tensor]:
+        """The next token from float32 ``[vocabulary]``, on its device, beside the ``count`` likeliest ones.
+
+        The token's id and log-probability, without axes; then log-probabilities, ids and logits of the likeliest ones,
+        likeliest first. All but the choice itself are of the logits before temperature.
+        """
+        if logits.device.type == "cpu":
+            return self._choose_on_cpu(logits, count)
+        token = logits.argmax() if self._temperature == 0 else self._draw(logits)
+        likely = torch.log_softmax(logits, dim=-1)
+        best = likely.topk(min(count, likely.shape[-1]))
+        return [token, likely[token], best.values, best.indices, logits[best.indices]]
+
+    def _choose_on_cpu(self, logits: Tensor, count: int) -> list[Tensor]:
+        # NumPy reads a row by vector instructions where torch goes from one value to the next.
+        values = logits.numpy()
+        best = _largest(values, max(1, min(count, values.size)))
+        top = values[best[0]]
+        if self._scratch.shape != values.shape:
+            self._scratch = np.empty_like(values)
+        with np.errstate(invalid="ignore"):
+            raised = np.exp(np.subtract(values, top, out=self._scratch), out=self._scratch)
+            whole = top + np.log(raised.sum())
+        token = int(best[0]) if self._temperature == 0 else int(self._draw(logits))
+        best = best[:count]
+        found = (np.int64(token), values[token] - whole, values[best] - whole, best, values[best])
+        return [torch.as_tensor(array) for array in found]
+
+    def _draw(self, logits: Tensor) -> Tensor:
         probabilities = torch.softmax(self.scores(logits), dim=-1)
         drawn = torch.multinomial(probabilities.cpu(), 1, generator=self._generator)
         return drawn[0].to(logits.device)
@@ -37,3 +65,17 @@ class Sampler:
             outside[-1] = False
             scores = scores.masked_fill(torch.zeros_like(outside).scatter(0, order, outside), float("-inf"))
         return scores
+
+
+def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Indices of the ``count`` largest, largest first, the first one first among equals."""
+    width = values.size // 64
+    near = np.arange(values.size)
+    if width > count:
+        blocks = values[: width * 64].reshape(64, width).max(axis=0)
+        # As many blocks as values are wanted reach this value, so at least as many values do.
+        least = np.partition(blocks, width - count)[width - count]
+        if np.isfinite(least):
+            near = np.flatnonzero(values >= least)
+    found: NDArray[np.int64] = near[np.argsort(-values[near], kind="stable")[:count]]
+    return found

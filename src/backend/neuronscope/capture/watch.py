@@ -1,4 +1,4 @@
-"""What a step's tensors are reduced to: rows of one width lie in one tensor, so that all layers are reduced at once."""
+"""What a step's tensors are reduced to: tensors of one width are put into one, so that all layers are reduced at once."""
 
 from __future__ import annotations
 
@@ -11,41 +11,77 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neuronscope.capture.fused import STATS, row_stats, strongest
+from neuronscope.capture.fused import reduce_rows
 from neuronscope.core.address import Address
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
-from neuronscope.traces.payloads import encode_many, encode_values, index_dtype
+from neuronscope.traces.payloads import encode_many, encode_values, index_dtype, split_bytes
 
 Arrays = Iterator[NDArray[Any]]
 
 
 @dataclass
 class _Group:
-    """Addresses whose last token has the same number of values, and one row for each in ``rows [address, value]``."""
+    """Points of one width and dtype: which of a step's tensors become its rows, and the row of each point."""
 
+    width: int
+    sources: list[int]
     addresses: list[Address]
-    rows: Tensor
+    places: list[int]
+    alike: bool
+    """Whether the tensors have one shape, so that they can be put together as they are."""
+
+    def rows(self, tensors: list[Tensor]) -> Tensor:
+        """``[row, value]`` in float32."""
+        chosen = [tensors[n] for n in self.sources]
+        together = torch.cat(chosen if self.alike else [tensor.reshape(-1) for tensor in chosen])
+        return together.view(len(chosen), self.width).float()
+
+
+class _Layout:
+    """How a step's tensors are put together. It stays as long as the same points come, the same of them as one tensor."""
+
+    def __init__(self, addresses: list[Address], tensors: list[Tensor]) -> None:
+        self._addresses = addresses
+        self._same: list[tuple[int, int]] = []
+        first: dict[int, int] = {}
+        groups: dict[tuple[int, torch.dtype], _Group] = {}
+        for n, (address, tensor) in enumerate(zip(addresses, tensors, strict=True)):
+            group = groups.setdefault((tensor.numel(), tensor.dtype), _Group(tensor.numel(), [], [], [], True))
+            source = first.setdefault(id(tensor), n)
+            if source != n:
+                self._same.append((source, n))
+                group.places.append(group.sources.index(source))
+            else:
+                group.alike = group.alike and tensor.shape == tensors[(group.sources or [n])[0]].shape
+                group.places.append(len(group.sources))
+                group.sources.append(n)
+            group.addresses.append(address)
+        self.groups = list(groups.values())
+
+    def fits(self, addresses: list[Address], tensors: list[Tensor]) -> bool:
+        """Whether it serves these too."""
+        return addresses is self._addresses and all(tensors[a] is tensors[b] for a, b in self._same)
 
 
 class Watch:
     """Takes a step's tensors as the taps hand them over, reduces them on their device and makes entries of the result.
 
-    A step of one token fills rows that were laid out before and reduces them together. A longer one, the prompt, reduces
-    each tensor as it comes, since keeping all of them would take as much memory as the pass itself.
+    Of a step of one token all tensors are reduced together at its end. A longer one, the prompt, reduces each tensor as
+    it comes, since keeping all of them would take as much memory as the pass itself.
     """
 
     def __init__(self, addresses: Sequence[Address], resolved: Resolved) -> None:
         self.addresses = list(addresses)
+        self._names = {address: str(address) for address in self.addresses}
         self._resolved = resolved
         self._mode = resolved.config.capture_mode
         self._shapes: dict[Address, tuple[int, ...]] = {}
-        self._slots: dict[Address, Tensor] = {}
-        self._groups: list[_Group] = []
+        self._taken: tuple[list[Address], list[Tensor]] = ([], [])
+        self._layout = _Layout([], [])
         self._prompt: dict[Address, tuple[Tensor, Tensor | None]] = {}
         self._plain: Tensor | None = None
         self._positions: list[int] = []
-        self._taken: list[Address] = []
         self._long = False
 
     def begin(self, special: Sequence[bool], device: torch.device) -> None:
@@ -54,7 +90,7 @@ class Watch:
         self._long = count > 1
         self._positions = sorted({0, count // 2, count - 1}) if self._long else [0]
         self._prompt.clear()
-        self._taken.clear()
+        self._taken = ([], [])
         kept = [n for n, flag in enumerate(special) if not flag]
         self._plain = torch.tensor(kept, device=device) if kept and len(kept) < count else None
 
@@ -62,26 +98,25 @@ class Watch:
         """One tensor ``[1, position, …]`` of the pass, which may go on to change in place."""
         if self._long:
             self._take_prompt(address, tensor[0])
-            return
-        slot = self._slots.get(address)
-        if slot is None:
-            self._lay_out(address, tensor[0])
-            slot = self._slots[address]
-        # As little as can be: between two layers every line of ours runs on a cold cache.
-        slot.copy_(tensor.reshape(-1))
-        self._taken.append(address)
+        else:
+            self._taken[0].append(address)
+            self._taken[1].append(tensor.clone())
 
-    def _lay_out(self, address: Address, values: Tensor) -> None:
-        flat = values[-1].numel()
-        self._shapes[address] = (1, *values.shape[1:])
-        group = next((g for g in self._groups if g.rows.shape[1] == flat), None)
-        if group is None:
-            group = _Group([], torch.empty((0, flat), dtype=torch.float32, device=values.device))
-            self._groups.append(group)
-        group.addresses.append(address)
-        # Rows move as the group grows, in the first step that meets them; what was taken so far moves along.
-        group.rows = torch.cat((group.rows, torch.zeros((1, flat), dtype=torch.float32, device=values.device)))
-        self._slots.update(zip(group.addresses, group.rows.unbind(0), strict=True))
+    def take_held(self, addresses: list[Address], tensors: list[Tensor]) -> None:
+        """Tensors ``[1, 1, …]`` of a step of one token, as :meth:`HeldTaps.collect` gives them; they change no more."""
+        copied = self._taken
+        self._taken = (copied[0] + addresses, copied[1] + tensors) if copied[0] else (addresses, tensors)
+
+    def _lay_out(self) -> list[Tensor]:
+        """The rows of each group of the layout."""
+        addresses, tensors = self._taken
+        self._taken = ([], [])
+        if not self._layout.fits(addresses, tensors):
+            self._layout = _Layout(addresses, tensors)
+            for address, tensor in zip(addresses, tensors, strict=True):
+                axes = len(address.row.axes) - 1
+                self._shapes[address] = (1, *tensor.shape[tensor.ndim - axes :])
+        return [group.rows(tensors) for group in self._layout.groups]
 
     def _take_prompt(self, address: Address, values: Tensor) -> None:
         flat = values.reshape(values.shape[0], -1).float()
@@ -94,7 +129,7 @@ class Watch:
             kept = flat.clone() if flat.data_ptr() == values.data_ptr() else flat
         elif self._mode != "stats" and self._resolved.keeps_prompt_payload(address.point):
             kept = flat[self._kept(flat.shape[0])].clone()
-        self._prompt[address] = row_stats(counted.reshape(1, -1)), kept
+        self._prompt[address] = reduce_rows(counted.reshape(1, -1))[0], kept
 
     def _kept(self, count: int) -> list[int]:
         return [n for n in self._positions if n < count]
@@ -104,14 +139,13 @@ class Watch:
         if self._long:
             return self._reduce_prompt()
         found: list[Tensor] = []
-        for group in self._groups:
-            found.append(row_stats(group.rows))
-            if self._mode == "topk":
-                found += strongest(group.rows, self._resolved.topk)
-            elif self._mode == "sampled":
-                found.append(group.rows[:, :: self._resolved.config.sample_stride].contiguous())
+        for rows in self._lay_out():
+            reduced = reduce_rows(rows, self._resolved.topk if self._mode == "topk" else None)
+            found += [tensor for tensor in reduced if tensor is not None]
+            if self._mode == "sampled":
+                found.append(rows[:, :: self._resolved.config.sample_stride].contiguous())
             elif self._mode == "full":
-                found.append(group.rows)
+                found.append(rows)
         return found
 
     def _reduce_prompt(self) -> list[Tensor]:
@@ -121,7 +155,7 @@ class Watch:
             if kept is None:
                 continue
             if self._mode == "topk":
-                found += strongest(kept, self._resolved.topk)
+                found += [tensor for tensor in reduce_rows(kept, self._resolved.topk)[1:] if tensor is not None]
             elif self._mode == "sampled":
                 found.append(kept[:, :: self._resolved.config.sample_stride].contiguous())
             else:
@@ -135,47 +169,42 @@ class Watch:
 
     def _row_entries(self, arrays: Arrays) -> dict[Address, Entry]:
         made: dict[Address, Entry] = {}
-        # A layer that a model skips leaves the rows of an earlier step, which are not this one's.
-        missing = set(self._slots).difference(self._taken) if len(self._taken) < len(self._slots) else ()
-        for group in self._groups:
-            stats = next(arrays).tolist()
+        for group in self._layout.groups:
+            stats = [_stats(*row) for row in next(arrays).tolist()]
             payloads = self._payloads(arrays, group)
-            for n, address in enumerate(group.addresses):
-                if address in missing:
-                    continue
-                values = dict(zip(STATS, stats[n], strict=True))
-                made[address] = Entry(str(address), self._shapes[address], values, payloads[n])
+            for address, place in zip(group.addresses, group.places, strict=True):
+                made[address] = Entry(self._names[address], self._shapes[address], stats[place], payloads[place])
         return made
 
     def _prompt_entries(self, arrays: Arrays) -> dict[Address, Entry]:
         made: dict[Address, Entry] = {}
         for address, (_, kept) in self._prompt.items():
-            values = dict(zip(STATS, next(arrays)[0].tolist(), strict=True))
+            values = _stats(*next(arrays)[0].tolist())
             shape = self._shapes[address]
             payload = self._prompt_payload(arrays, kept, shape) if kept is not None else None
-            made[address] = Entry(str(address), shape, values, payload)
+            made[address] = Entry(self._names[address], shape, values, payload)
         return made
 
-    def _payloads(self, arrays: Arrays, group: _Group) -> list[dict[str, Any] | None]:
-        """Payloads of a group's rows, each of one position."""
+    def _payloads(self, arrays: Arrays, group: _Group) -> Sequence[dict[str, Any] | None]:
+        """A payload for each of a group's rows, which are of one position."""
         if self._mode == "stats":
-            return [None] * len(group.addresses)
-        quantization, width = self._resolved.config.quantization, group.rows.shape[1]
+            return [None] * len(group.sources)
+        quantization = self._resolved.config.quantization
         if self._mode == "full" and quantization == "q8":
             # Scales go by rows of the tensor itself, which of queries are heads.
-            shaped = zip(group.addresses, next(arrays), strict=True)
-            return [{"kind": "full", **encode_values(row.reshape(self._shapes[a]), "q8")} for a, row in shaped]
+            shapes = {place: self._shapes[a] for a, place in zip(group.addresses, group.places, strict=True)}
+            rows = enumerate(next(arrays))
+            return [{"kind": "full", **encode_values(row.reshape(shapes[n]), "q8")} for n, row in rows]
         if self._mode == "full":
             return [{"kind": "full", **values} for values in encode_many(next(arrays), quantization)]
-        head = self._head(width)
+        head = {**self._head(group.width), "positions": [0]}
         if self._mode == "sampled":
-            return [{**head, "positions": [0], **v} for v in encode_many(next(arrays)[:, None], quantization)]
-        indices = next(arrays).astype(_index(width))
-        encoded = encode_many(next(arrays)[:, None], quantization)
-        return [
-            {**head, "positions": [0], "indices": chosen.tobytes(), **values}
-            for chosen, values in zip(indices, encoded, strict=True)
-        ]
+            return [head | values for values in encode_many(next(arrays)[:, None], quantization)]
+        indices = split_bytes(next(arrays).astype(_index(group.width)))
+        payloads = [head | values for values in encode_many(next(arrays)[:, None], quantization)]
+        for payload, chosen in zip(payloads, indices, strict=True):
+            payload["indices"] = chosen
+        return payloads
 
     def _prompt_payload(self, arrays: Arrays, kept: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
         quantization = self._resolved.config.quantization
@@ -191,6 +220,13 @@ class Watch:
         if self._mode == "sampled":
             return {"kind": "sampled_hidden", "stride": self._resolved.config.sample_stride}
         return {"kind": "topk_hidden", "k": min(self._resolved.topk, width), "index_dtype": index_dtype(width)}
+
+
+def _stats(
+    mean: float, std: float, low: float, high: float, l2: float, sparsity: float, p99: float
+) -> dict[str, float]:
+    """Statistics by their names: a literal, since there is one for each tensor of each step."""
+    return {"mean": mean, "std": std, "min": low, "max": high, "l2": l2, "sparsity": sparsity, "p99": p99}
 
 
 def _index(width: int) -> type[np.uint16 | np.uint32]:

@@ -35,14 +35,18 @@ class AttentionCall:
     output: Tensor | None = None
     """What the kernel made of it, ``[b, p, h, e]``."""
 
+    @property
+    def scale(self) -> float:
+        """What scores are multiplied by."""
+        return self.scaling if self.scaling is not None else self.query.shape[-1] ** -0.5
+
     def weights(self) -> Tensor:
         """Softmax attention ``[b, h, p, k]`` in float32, from the same queries, keys and mask as the kernel's."""
         batch, heads, queries, width = self.query.shape
         kv_heads, keys = self.key.shape[1:3]
-        scale = self.scaling if self.scaling is not None else width**-0.5
         # Heads that share keys become rows of one product, so that the keys are not copied for each of them.
         shared = self.query.reshape(batch, kv_heads, -1, width)
-        scores = torch.matmul(shared, self.key.transpose(2, 3)).view(batch, heads, queries, keys).float() * scale
+        scores = torch.matmul(shared, self.key.transpose(2, 3)).view(batch, heads, queries, keys).float() * self.scale
         if self.mask is not None:
             mask = self.mask[..., :keys]
             scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask.float()
@@ -69,11 +73,10 @@ def rows_together(calls: Sequence[AttentionCall]) -> Tensor:
     first = calls[0]
     batch, heads, _, width = first.query.shape
     kv_heads, keys = first.key.shape[1:3]
-    scale = first.scaling if first.scaling is not None else width**-0.5
     products = [
         torch.matmul(call.query.reshape(batch, kv_heads, -1, width), call.key.transpose(2, 3)) for call in calls
     ]
-    scores = torch.stack(products).view(len(calls), heads, 1, keys).float() * scale
+    scores = torch.stack(products).view(len(calls), heads, 1, keys).float() * first.scale
     return torch.softmax(scores, dim=-1).nan_to_num(0.0)
 
 

@@ -37,16 +37,30 @@ def encode_values(values: F32, quantization: str) -> dict[str, Any]:
 def encode_many(values: F32, quantization: str) -> list[dict[str, Any]]:
     """:func:`encode_values` of each entry along the first axis, converted all at once."""
     if quantization == "f16":
-        with np.errstate(over="ignore"):
-            halves = values.astype("<f2")
-        if np.isfinite(halves).all():
-            return [{"dtype": "f16", "values": one.tobytes()} for one in halves]
+        halves = _halves(values)
+        if halves is not None:
+            return [{"dtype": "f16", "values": one} for one in split_bytes(halves)]
     elif quantization == "q8" and np.isfinite(values).all():
         return _bytes_with_scales(values)
     if len(values) == 1 or quantization == "f32":
-        return [{"dtype": "f32", "values": one.astype("<f4", copy=False).tobytes()} for one in values]
+        return [{"dtype": "f32", "values": one} for one in split_bytes(values.astype("<f4", copy=False))]
     # Only those that hold such a value stay whole.
     return [encode_values(one, quantization) for one in values]
+
+
+def _halves(values: F32) -> NDArray[np.float16] | None:
+    """The values in float16, by torch, whose conversion uses vector instructions; ``None`` where one does not fit."""
+    import torch
+
+    halves: NDArray[np.float16] = torch.from_numpy(np.ascontiguousarray(values)).half().numpy()
+    # An exponent of ones is infinity or no number.
+    return None if ((halves.view(np.uint16) & 0x7C00) == 0x7C00).any() else halves
+
+
+def split_bytes(values: NDArray[Any]) -> list[bytes]:
+    """The bytes of each entry along the first axis."""
+    whole, size = values.tobytes(), values[0].nbytes if len(values) else 0
+    return [whole[n * size : (n + 1) * size] for n in range(len(values))]
 
 
 def _bytes_with_scales(values: F32) -> list[dict[str, Any]]:
@@ -89,7 +103,7 @@ def decode_indices(payload: Mapping[str, Any], name: str, shape: tuple[int, ...]
 
 def size_of(payload: Mapping[str, Any] | None) -> int:
     """Bytes that a payload's arrays take before compression."""
-    return sum(len(value) for value in (payload or {}).values() if isinstance(value, bytes))
+    return 0 if payload is None else sum([len(value) for value in payload.values() if type(value) is bytes])
 
 
 def decode(payload: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:

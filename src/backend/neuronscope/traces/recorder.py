@@ -1,4 +1,4 @@
-"""A listener that records a run: it writes on a thread of its own, so that the run never waits for the disk."""
+"""A listener that records a run, as a rule on a thread of its own, so that the run never waits for the disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from neuronscope.core.errors import NeuronScopeError
 from neuronscope.core.events import Done, Event, Failed, Receipt, Start, Step
-from neuronscope.traces.codec import has_whole, step_body
+from neuronscope.traces.codec import has_whole, pack_step, step_body
 from neuronscope.traces.payloads import size_of
 from neuronscope.traces.wire import Frame, without_payloads
 from neuronscope.traces.writer import TraceWriter
@@ -22,11 +22,12 @@ LIMIT_BYTES = 256 << 20
 class Recorder:
     """Writes events to a trace, each step committed by itself. ``error`` says why recording ended early, if it did.
 
-    What waits to be written is at most ``limit`` bytes of payloads. Beyond that, steps lose their payloads and say so,
-    and the run goes on; in ``capture_mode`` full, where the payloads are the point, the run waits instead.
+    What waits to be written is at most ``limit`` bytes of payloads; beyond that, steps lose their payloads and say so,
+    and the run goes on. In ``capture_mode`` full, where the payloads are the point, the run writes them itself, and so
+    waits for the disk: a thread that handles that much beside the model would cost it more.
 
-    ``publish`` is handed each event, on the recorder's thread and in order, after it was committed: who listens there can
-    read back whatever it was told of. It goes on where recording ended early. It must not block.
+    ``publish`` is handed each event, in order and one at a time, after it was committed: who listens there can read back
+    whatever it was told of. It goes on where recording ended early. It must not block.
     Raises :class:`StorageFull` at once where the file can't be begun.
     """
 
@@ -40,59 +41,65 @@ class Recorder:
     ) -> None:
         self.path = path
         self.error: NeuronScopeError | None = None
-        self._waits = start.config.get("capture_mode") == "full"
         self._limit, self._waiting = limit, 0
         self._publish = publish
-        self._events: deque[tuple[Event, int]] = deque([(start, 0)])
+        self._events: deque[tuple[Event, bytes | None, bytes | None, int]] = deque()
         self._changed = threading.Condition()
         self._ended = False
         self._recording = True
         self._writer = TraceWriter(path, start, prompt=prompt)
-        self._thread = threading.Thread(target=self._run, name=f"recorder-{start.trace_id}", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if start.config.get("capture_mode") != "full":
+            name = f"recorder-{start.trace_id}"
+            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+            self._thread.start()
+        self._hand_on(start)
 
     def put(self, event: Event) -> None:
         """Take an event; the start is known already. After an end nothing more is taken."""
-        if isinstance(event, Start):
-            return
-        size = sum(size_of(entry.payload) for entry in event.entries) if isinstance(event, Step) else 0
-        with self._changed:
-            if self._ended:
-                return
-            if isinstance(event, Step) and self._waiting + size > self._limit and self._waiting:
-                if self._waits:
-                    self._changed.wait_for(lambda: self._waiting + size <= self._limit or not self._waiting)
-                else:
-                    limit, held = self._limit, self._waiting + size
-                    event, size = without_payloads(event, "drop_payload_keep_stats", limit, held), 0
-            self._ended = isinstance(event, Done | Failed)
-            self._events.append((event, size))
-            self._waiting += size
-            self._changed.notify_all()
+        if not isinstance(event, Start):
+            self._hand_on(event)
 
     def close(self) -> None:
         """Wait until everything is written. A run that said no end was stopped."""
         self.put(Done("stopped"))
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _hand_on(self, event: Event) -> None:
+        with self._changed:
+            if self._ended:
+                return
+            self._ended = isinstance(event, Done | Failed)
+            if self._thread is None:
+                self._take(event, *_packed(event))
+                return
+            size = sum([size_of(entry.payload) for entry in event.entries]) if isinstance(event, Step) else 0
+            if isinstance(event, Step) and self._waiting + size > self._limit and self._waiting:
+                limit, held = self._limit, self._waiting + size
+                event, size = without_payloads(event, "drop_payload_keep_stats", limit, held), 0
+            self._events.append((event, *_packed(event), size))
+            self._waiting += size
+            self._changed.notify_all()
 
     def _run(self) -> None:
         ended = False
         while not ended:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._events))
-                event, size = self._events.popleft()
+                event, body, chunk, size = self._events.popleft()
             ended = isinstance(event, Done | Failed)
-            # Packed once, for the file and for all who listen.
-            body = step_body(event) if isinstance(event, Step) and not has_whole(event) else None
-            if self._recording:
-                self._record(event, body)
-            if ended:
-                self._writer.close()
-            if self._publish is not None:
-                self._tell(Frame(event, body))
+            self._take(event, body, chunk)
             with self._changed:
                 self._waiting -= size
-                self._changed.notify_all()
+
+    def _take(self, event: Event, body: bytes | None, chunk: bytes | None) -> None:
+        if self._recording:
+            self._record(event, chunk)
+        if isinstance(event, Done | Failed):
+            self._writer.close()
+        if self._publish is not None:
+            self._tell(Frame(event, body))
 
     def _tell(self, frame: Frame) -> None:
         assert self._publish is not None
@@ -101,9 +108,9 @@ class Recorder:
         except Exception:
             log.exception("a listener of %s failed", self.path.name)
 
-    def _record(self, event: Event, body: bytes | None) -> None:
+    def _record(self, event: Event, chunk: bytes | None) -> None:
         try:
-            self._write(event, body)
+            self._write(event, chunk)
         except NeuronScopeError as error:
             log.warning("recording of %s ended: %s", self.path.name, error)
             self.error, self._recording = error, False
@@ -112,14 +119,26 @@ class Recorder:
             self.error = NeuronScopeError(f"The trace could not be written ({type(error).__name__}).", str(error))
             self._recording = False
 
-    def _write(self, event: Event, body: bytes | None) -> None:
+    def _write(self, event: Event, chunk: bytes | None) -> None:
         if isinstance(event, Step):
             if (event.dropped or {}).get("policy") == "stop_trace":
                 self._writer.finish(Done("stopped"))
                 self._recording = False
                 return
-            self._writer.write(event, body=body)
+            self._writer.write(event, chunk=chunk)
         elif isinstance(event, Receipt):
             self._writer.write_receipt(event)
         elif not isinstance(event, Start):
             self._writer.finish(event)
+
+
+def _packed(event: Event) -> tuple[bytes | None, bytes | None]:
+    """A step's body and chunk, made once, for the file and for all who listen.
+
+    By the run's own thread, while what is packed is at hand: the recorder's would hold the interpreter from the model's
+    while it did, which costs more. Whole tensors are left to the recorder, which copies their bytes.
+    """
+    if not isinstance(event, Step) or has_whole(event):
+        return None, None
+    body = step_body(event)
+    return body, pack_step(event, body)

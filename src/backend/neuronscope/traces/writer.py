@@ -8,7 +8,9 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,6 +39,17 @@ TABLES = frozenset(" ".join(one.split()) for one in _SCHEMA.split(";") if one.st
 """What a trace file holds, each as SQLite keeps it, white space made equal."""
 
 
+CHECKPOINT_PAGES = 16_384
+"""64 MB: each checkpoint waits for the disk, and SQLite's own 4 MB would come every few steps where all is kept."""
+ROWS = 400
+"""Tensors written by one statement, which takes at most 32,766 values in all."""
+
+
+@cache
+def _libraries() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "transformers", "numpy")}
+
+
 class TraceWriter:
     """Writes one trace; each step commits by itself, so that a crash loses at most the one being written.
 
@@ -51,29 +64,34 @@ class TraceWriter:
             try:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
                 self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
                 self._db.execute(f"PRAGMA user_version={FORMAT_VERSION}")
-                self._db.executescript(_SCHEMA)
+                self._db.execute("BEGIN")
+                for table in _SCHEMA.split(";"):
+                    self._db.execute(table)
                 self._meta(
                     start=to_map(start),
                     prompt=prompt,
-                    libraries={name: version(name) for name in ("torch", "transformers", "numpy")},
+                    libraries=_libraries(),
                     created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                     closed=False,
                 )
+                self._db.execute("COMMIT")
             except BaseException:
                 self.discard()
                 raise
         hold(self, path, writing=True)
 
     def write(
-        self, step: Step, tensors: Mapping[str, NDArray[np.float32]] | None = None, body: bytes | None = None
+        self, step: Step, tensors: Mapping[str, NDArray[np.float32]] | None = None, chunk: bytes | None = None
     ) -> None:
         """Append a step, with the tensors kept in full by address, in one transaction.
 
-        Payloads that hold whole tensors are stored as such too. ``body`` as in :func:`pack_step`.
+        Payloads that hold whole tensors are stored as such too. ``chunk`` is :func:`pack_step` where it
+        is there already.
         """
-        chunk = pack_step(step, body)
+        chunk = pack_step(step) if chunk is None else chunk
         kept = [(step.step, a, str(t.dtype), json.dumps(t.shape), pack_tensor(t)) for a, t in (tensors or {}).items()]
         kept += [(step.step, *row) for row in whole_tensors(step)]
         size = len(chunk) + sum(len(row[-1]) for row in kept)
@@ -82,7 +100,11 @@ class TraceWriter:
             self._db.execute("BEGIN")
             try:
                 self._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?)", row)
-                self._db.executemany("INSERT INTO tensors VALUES (?,?,?,?,?)", kept)
+                for first in range(0, len(kept), ROWS):
+                    # Many rows in one statement: between two the interpreter would be let go of and waited for.
+                    rows = kept[first : first + ROWS]
+                    places = ",".join(["(?,?,?,?,?)"] * len(rows))
+                    self._db.execute(f"INSERT INTO tensors VALUES {places}", list(chain.from_iterable(rows)))  # noqa: S608
                 self._db.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):
@@ -97,7 +119,9 @@ class TraceWriter:
     def finish(self, end: Event) -> None:
         """Record how the run ended and make the trace one single file."""
         with full_disk_named():
+            self._db.execute("BEGIN")
             self._meta(end=to_map(end), closed=True)
+            self._db.execute("COMMIT")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._leave_wal()
 

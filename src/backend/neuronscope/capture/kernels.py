@@ -1,0 +1,241 @@
+"""Loops over the rows of a step, compiled by numba: each value is read twice, where NumPy would read it twenty times.
+
+Compiled at first use, in some seconds, and kept on the disk for later starts. They run on one core and let go of the
+interpreter.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+U32 = NDArray[np.uint32]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+BINS = 2048
+"""The exponent and the first three digits of a magnitude: so fine that few values share a bin, so few that all are soon read."""
+SHIFT = 20
+MAGNITUDE = 0x7FFFFFFF
+MEAN, STD, MIN, MAX, L2, SPARSITY, P99 = range(7)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def reduce_rows(
+    rows: F32, bits: U32, sparse_below: float, below: int, share: float, stats: F32, indices: I32, values: F32
+) -> None:
+    """Fill ``stats [row, 7]``, and ``indices`` and ``values [row, count]`` with the largest by magnitude, strongest first.
+
+    ``bits`` are the same rows as integers. ``below`` and ``share`` say where the percentile lies: that far from the value
+    at this place of the row in order to the next. Among equals the first comes first; what is no number counts as largest.
+    """
+    height, size = rows.shape
+    count = indices.shape[1]
+    above = size - below
+    bins = np.empty(BINS, np.int32)
+    near = np.empty(size, np.int64)
+    for n in range(height):
+        row, raw = rows[n], bits[n]
+        total, square = _sums(row)
+        mean = total / size
+        low, high = _extremes(row, raw)
+        if total != total and np.isnan(row).any():
+            low = high = np.nan
+        small = _small(row, np.float32(sparse_below) * np.float32(max(high, -low)))
+        stats[n, MEAN], stats[n, STD], stats[n, L2] = mean, math.sqrt(_spread(row, mean) / size), math.sqrt(square)
+        stats[n, MIN], stats[n, MAX], stats[n, SPARSITY] = low, high, small / size
+        if count:
+            bins[:] = 0
+            for i in range(size):
+                bins[(raw[i] & MAGNITUDE) >> SHIFT] += 1
+            _strongest(row, raw, bins, near, indices[n], values[n])
+        stats[n, P99] = _percentile(row, raw, bins, near, values[n], above, share)
+
+
+# A sum may be taken in any order, so that several values are added at once.
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _sums(row: F32) -> tuple[float, float]:
+    total, square = 0.0, 0.0
+    for i in range(row.shape[0]):
+        value = np.float64(row[i])
+        total += value
+        square += value * value
+    return total, square
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _spread(row: F32, mean: float) -> float:
+    spread = 0.0
+    for i in range(row.shape[0]):
+        apart = np.float64(row[i]) - mean
+        spread += apart * apart
+    return spread
+
+
+@njit(cache=True, nogil=True)
+def _small(row: F32, bound: np.float32) -> int:
+    small = 0
+    for i in range(row.shape[0]):
+        if abs(row[i]) < bound:
+            small += 1
+    return small
+
+
+@njit(cache=True, nogil=True)
+def _extremes(row: F32, raw: U32) -> tuple[float, float]:
+    """By the bits as whole numbers, negative ones turned around: these are compared several at once, and in the same order."""
+    low, high = np.int32(MAGNITUDE), np.int32(-MAGNITUDE - 1)
+    for i in range(raw.shape[0]):
+        bits = np.int32(raw[i])
+        key = bits ^ ((bits >> np.int32(31)) & np.int32(MAGNITUDE))
+        low, high = min(low, key), max(high, key)
+    return _value(np.int64(low) + np.int64(1 << 31)), _value(np.int64(high) + np.int64(1 << 31))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _strongest(row: F32, raw: U32, bins: I32, near: I64, indices: I32, values: F32) -> None:
+    """Bins from the largest down are taken whole as long as they fit; of the last one, the largest in it."""
+    count = indices.shape[0]
+    last, taken = BINS - 1, 0
+    while taken + bins[last] < count:
+        taken += bins[last]
+        last -= 1
+    # From here on a bin holds the place at which its next value goes.
+    place = 0
+    for b in range(BINS - 1, last, -1):
+        place, bins[b] = place + bins[b], place
+    found = 0
+    for i in range(row.shape[0]):
+        b = (raw[i] & MAGNITUDE) >> SHIFT
+        if b > last:
+            indices[bins[b]] = i
+            bins[b] += 1
+        elif b == last:
+            near[found] = i
+            found += 1
+    _order(near, found, raw)
+    for i in range(count - taken):
+        indices[taken + i] = near[i]
+    # Only values of one bin are still out of order, so each moves a few places at most.
+    for i in range(1, taken):
+        chosen = indices[i]
+        size = raw[chosen] & MAGNITUDE
+        j = i - 1
+        while j >= 0 and (raw[indices[j]] & MAGNITUDE) < size:
+            indices[j + 1] = indices[j]
+            j -= 1
+        indices[j + 1] = chosen
+    for i in range(count):
+        values[i] = row[indices[i]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _order(near: I64, found: int, raw: U32) -> None:
+    """Put indices into the order of magnitude, largest first; equals keep theirs."""
+    if found > 64:
+        keys = np.empty(found, np.int64)
+        for i in range(found):
+            keys[i] = (np.int64(MAGNITUDE - (raw[near[i]] & MAGNITUDE)) << 32) | near[i]
+        keys.sort()
+        for i in range(found):
+            near[i] = keys[i] & 0xFFFFFFFF
+        return
+    for i in range(1, found):
+        chosen = near[i]
+        size = raw[chosen] & MAGNITUDE
+        j = i - 1
+        while j >= 0 and (raw[near[j]] & MAGNITUDE) < size:
+            near[j + 1] = near[j]
+            j -= 1
+        near[j + 1] = chosen
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _percentile(row: F32, raw: U32, bins: I32, near: I64, values: F32, above: int, share: float) -> float:
+    """Of the values strongest by magnitude the positive ones are the row's largest; where they don't suffice, all are read."""
+    seen, first, second = 0, 0.0, 0.0
+    for value in values:
+        if value > 0:
+            seen += 1
+            second, first = first, value
+            if seen == above:
+                break
+    if seen < above:
+        return _percentile_of_all(row, raw, bins, near, above, share)
+    if above == 1:
+        return first
+    return first + share * (second - first)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _percentile_of_all(row: F32, raw: U32, bins: I32, near: I64, above: int, share: float) -> float:
+    """By bins of signed values, which are ordered as their bits are once negative ones are turned around."""
+    size = row.shape[0]
+    bins[:] = 0
+    for i in range(size):
+        bins[_ordered(raw[i]) >> 21] += 1
+    last, taken = BINS - 1, 0
+    while taken + bins[last] < above:
+        taken += bins[last]
+        last -= 1
+    found = 0
+    next_larger = np.uint32(0xFFFFFFFF)
+    for i in range(size):
+        key = _ordered(raw[i])
+        b = key >> 21
+        if b == last:
+            near[found] = key
+            found += 1
+        elif b > last and key < next_larger:
+            next_larger = key
+    ordered = np.sort(near[:found])
+    first = ordered[found - (above - taken)]
+    if above == 1:
+        return _value(first)
+    second = ordered[found - (above - taken) + 1] if above - taken > 1 else np.int64(next_larger)
+    return _value(first) + share * (_value(second) - _value(first))
+
+
+@njit(cache=True, nogil=True)
+def _ordered(raw: np.uint32) -> np.uint32:
+    return np.uint32(~raw) if raw >> 31 else np.uint32(raw | np.uint32(0x80000000))
+
+
+@njit(cache=True, nogil=True)
+def _value(key: np.int64) -> float:
+    bits = np.empty(1, np.uint32)
+    bits[0] = np.uint32(key & MAGNITUDE) if key >> 31 else np.uint32(~np.uint32(key))
+    return float(bits.view(np.float32)[0])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def summarise_attention(raised: F32, logs: F32, top: int, weights: F32, keys: I32, entropy: F32) -> None:
+    """Heaviest ``keys`` and ``weights [row, top]`` and ``entropy [row]`` in nats, of exp(score - largest score) ``[row, key]``.
+
+    ``logs`` are those differences. Weights are normalised here: entropy is log(sum) - sum(weight * difference).
+    """
+    for n in range(raised.shape[0]):
+        row = raised[n]
+        total, mixed = 0.0, 0.0
+        for k in range(row.shape[0]):
+            total += row[k]
+            if row[k] > 0:
+                mixed += row[k] * logs[n, k]
+        entropy[n] = math.log(total) - mixed / total
+        held = 0
+        for k in range(row.shape[0]):
+            value = row[k]
+            if held == top and value <= weights[n, top - 1]:
+                continue
+            j = held if held < top else top - 1
+            while j > 0 and weights[n, j - 1] < value:
+                weights[n, j], keys[n, j] = weights[n, j - 1], keys[n, j - 1]
+                j -= 1
+            weights[n, j], keys[n, j] = value, k
+            held = min(top, held + 1)
+        for j in range(top):
+            weights[n, j] /= total
