@@ -14,7 +14,7 @@ BODY = {"model_id": "local/long", "prompt": "Hi, cat 42!", "max_new_tokens": 800
 
 def begin(live: Any, **fields: Any) -> str:
     answer = live.client.post("/api/generations", json={**BODY, **fields})
-    assert answer.status_code == 202, answer.text
+    assert answer.status_code == 201, answer.text
     return str(answer.json()["trace_id"])
 
 

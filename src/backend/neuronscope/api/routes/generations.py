@@ -18,10 +18,10 @@ from neuronscope.api.schemas.live import (
 api = blueprint("generations", "Live runs. The socket /api/live carries their events; here they are begun and steered.")
 
 
-@api.post("/generations", responses={202: GenerationOut})
+@api.post("/generations", responses={201: GenerationOut})
 def create_generation(body: GenerationRequest) -> Response:
     """Begin a run and return at once; its trace grows as it goes on, under the same id"""
-    return reply(generations.described(generations.begin(services(), body, attended=False)), 202)
+    return reply(generations.described(generations.begin(services(), body, attended=False)), 201)
 
 
 @api.get("/generations", responses={200: GenerationList})
