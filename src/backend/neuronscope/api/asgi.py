@@ -30,6 +30,7 @@ from neuronscope.api.security import (
     is_upload,
 )
 from neuronscope.api.static import Page
+from neuronscope.api.steps import Steps
 from neuronscope.api.streams import send_stream
 from neuronscope.api.uploads import Uploads
 from neuronscope.core.errors import NeuronScopeError, TimedOut, TooLarge
@@ -55,11 +56,12 @@ def create_asgi(services: Services) -> App:
         CORS(flask, origins=[settings.dev_origin], supports_credentials=True)
     routes = Buffered(WSGIMiddleware(flask, workers=WORKERS), settings.max_body)
     uploads = Uploads(routes, services.workspace, settings.max_upload)
-    return Guard(_Switch(routes, Page(settings.web), Live(services), uploads), settings)
+    steps = Steps(routes, services.workspace)
+    return Guard(_Switch(steps, Page(settings.web), Live(services), uploads), settings)
 
 
 class _Switch:
-    def __init__(self, routes: Buffered, page: Page, live: Live, uploads: Uploads) -> None:
+    def __init__(self, routes: App, page: Page, live: Live, uploads: Uploads) -> None:
         self._routes = routes
         self._page = page
         self._live = live

@@ -24,11 +24,11 @@ from neuronscope.api.schemas.traces import (
     Stats,
     TraceDetail,
 )
-from neuronscope.core.events import to_map
 from neuronscope.runtime.keeping import Keeping, described
 from neuronscope.runtime.summaries import layer_rows, top_units
 from neuronscope.runtime.workspace import Workspace
 from neuronscope.traces.store import Trace
+from neuronscope.traces.wire import step_frame
 
 
 def open_trace(workspace: Workspace, trace_id: str) -> Trace:
@@ -53,7 +53,7 @@ def detail(workspace: Workspace, trace_id: str) -> TraceDetail:
 def step(workspace: Workspace, trace_id: str, number: int) -> bytes:
     """One step event as a MessagePack map."""
     with open_trace(workspace, trace_id) as trace:
-        return _pack(to_map(trace.step(number)))
+        return step_frame(trace, number)
 
 
 def replay(workspace: Workspace, trace_id: str, query: ReplayQuery) -> Iterator[bytes | Pause]:
