@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from common import seconds
 
-PROMPT_TOKENS, NEW_TOKENS, REPEATS = 16, 128, 7
+PROMPT_TOKENS, NEW_TOKENS, REPEATS = 16, 128, 5
 
 
 class Shape:
@@ -59,6 +64,52 @@ class Shape:
             self.size = run.path.stat().st_size
             run.path.unlink()
         return found
+
+    @contextmanager
+    def streamed(self) -> Iterator[Callable[[], list[int]]]:
+        """A way of generating through a server of this process: recorded, and streamed to a client in another process."""
+        from neuronscope.api.server import listen, make_server
+        from neuronscope.api.services import Services
+        from neuronscope.api.settings import Settings
+        from neuronscope.runtime.workspace import Workspace
+
+        workspace = Workspace(self.folder / "home")
+        listener = listen("127.0.0.1", 0)
+        settings = Settings(port=listener.getsockname()[1])
+        services = Services(settings, workspace)
+        services.engine.adopt(self.loaded)
+        ready = threading.Event()
+        server = make_server(services, ready.set)
+        thread = threading.Thread(target=lambda: server.run(sockets=[listener]), daemon=True)
+        thread.start()
+        assert ready.wait(20)
+        command = [sys.executable, str(Path(__file__).parent / "live_client.py")]
+        address = f"ws://127.0.0.1:{settings.port}/api/live"
+        with subprocess.Popen(
+            [*command, address, str(settings.token)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as client:
+            assert client.stdin is not None
+            assert client.stdout is not None
+
+            def way() -> list[int]:
+                asked = {"model_id": self.loaded.model_id, "prompt": self.prompt, "max_new_tokens": NEW_TOKENS}
+                assert client.stdin is not None
+                assert client.stdout is not None
+                client.stdin.write(json.dumps(asked) + "\n")
+                client.stdin.flush()
+                found = json.loads(client.stdout.readline())
+                assert found["type"] == "done", found
+                assert found["steps"] == NEW_TOKENS
+                assert found["payloads"] == NEW_TOKENS, "the client fell behind and was sent statistics only"
+                return [NEW_TOKENS]
+
+            yield way
+            client.stdin.close()
+            client.wait(10)
+        server.should_exit = True
+        thread.join(10)
+        services.close()
+        listener.close()
 
 
 def interleaved(ways: dict[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, list[float]]:

@@ -14,6 +14,7 @@ from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading import loader, memory
 from neuronscope.models.loading.sources import Sources
 from neuronscope.runtime.engine import Engine
+from support.runs import tiny
 from support.tokenizers import save_tiny
 
 ADDRESS = Address("mlp_act", 1)
@@ -135,3 +136,12 @@ def test_an_error_of_the_work_reaches_its_caller_and_the_model_goes_on(engine: E
     with pytest.raises(ZeroDivisionError):
         engine.run("local/one", lambda _: 1 // 0)
     assert engine.run("local/one", lambda loaded: loaded.model_id) == "local/one"
+
+
+def test_a_model_in_memory_can_be_given_to_the_engine(engine: Engine) -> None:
+    first, second = tiny("llama"), tiny("llama")
+    engine.adopt(first)
+    assert engine.run("llama", lambda loaded: loaded) is first
+    engine.adopt(second)
+    assert engine.run("llama", lambda loaded: loaded) is second
+    assert engine.unload("llama") > 0

@@ -97,6 +97,15 @@ class Engine:
             owner = None  # the old weights go before the new ones come
             release_memory()
 
+    def adopt(self, loaded: LoadedModel) -> None:
+        """Own a model that is in memory already, under its id. One that has the id is freed once its queue has run dry."""
+        with self._lock:
+            before = self._owners.get(loaded.model_id)
+        if before is not None:
+            self._drop(before)
+        with self._lock:
+            self._owners[loaded.model_id] = _Owner(loaded, {})
+
     def borrow(
         self,
         model_id: str | None,
