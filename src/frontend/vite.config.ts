@@ -11,7 +11,7 @@ export default defineConfig({
     port: 3000,
     proxy: {
       // The server checks Origin and Host against its own address, so both are rewritten on the way.
-      "/api": { target: server, changeOrigin: true, headers: { origin: server } },
+      "/api": { target: server, changeOrigin: true, ws: true, headers: { origin: server } },
       // The address with the token goes to the server, which sets the cookie and sends the browser back without it.
       "^/\\?(.*&)?token=": { target: server, changeOrigin: true, headers: { origin: server } },
     },

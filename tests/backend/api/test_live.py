@@ -166,6 +166,17 @@ def test_without_credit_payloads_drop_and_can_be_fetched(live: Any) -> None:
     assert again[4:] == found[64:]
 
 
+def test_whole_tensors_travel_too_out_of_the_file(live: Any) -> None:
+    config = {"capture_mode": "full", "attention_tier": "full_matrix", "quantization": "f32"}
+    with live_client(live.client) as client:
+        trace_id = client.generate(tokens=4, prompt="a" * 400, config=config)
+        found = without_id(client.to_end())
+    assert found == recorded(live.client, trace_id)
+    matrix = next(entry for entry in found[1]["entries"] if entry["address"] == "attn_weights.1")
+    assert len(matrix["payload"]["values"]) == 4 * 4 * 401 * 401
+    assert live.services.live.get(trace_id).feed.forgotten == (0, 0)  # the prompt's step was too large for memory
+
+
 def test_a_recorded_run_can_be_watched_at_a_speed(live: Any) -> None:
     with live_client(live.client) as client:
         trace_id = client.generate(tokens=8)

@@ -114,6 +114,17 @@ def test_what_stays_in_memory_is_bounded_by_frames_and_by_bytes(path: Path) -> N
     assert drain(late) == [pack_event(event) for event in run]
 
 
+def test_a_very_large_frame_is_left_to_the_file(path: Path) -> None:
+    feed, held = Feed(TRACE, path), []
+    recorder = Recorder(path, START, "a", publish=lambda frame: (feed.publish(frame), held.append(len(feed._latest))))
+    run = [START, a_step(0), a_step(1), a_step(2, 3 << 20), a_step(3), Done("eos")]
+    for event in run[1:]:
+        recorder.put(event)
+    recorder.close()
+    assert held == [0, 1, 2, 0, 1, 1]
+    assert drain(feed.watch(0, lambda: None)) == [pack_event(event) for event in run]
+
+
 def test_reading_on_in_the_file_takes_a_bounded_part_at_a_time(path: Path) -> None:
     run = [START, *(a_step(n, 300_000) for n in range(20)), Done("eos")]
     feed = Feed(TRACE, path, frames=1)

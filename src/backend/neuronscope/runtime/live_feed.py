@@ -11,12 +11,17 @@ from pathlib import Path
 from neuronscope.core.errors import NeuronScopeError, NotFound
 from neuronscope.core.events import Done, Event, Failed, Queued, Receipt, Start, Step
 from neuronscope.runtime.live_stored import Stored, gap, stored_end, stored_start, stored_steps
+from neuronscope.traces.payloads import size_of
 from neuronscope.traces.store import Trace
 from neuronscope.traces.wire import Frame
 
 MOST_FRAMES = 256
 MOST_BYTES = 32 << 20
 """What the latest frames of a run may hold in memory; a frame counts twice, since its event lies beside its bytes."""
+MOST_FRAME = 2 << 20
+"""A larger frame is not kept: packing it would hold up the server's loop, and in the file it lies packed."""
+ENTRY_BYTES = 400
+"""What an entry takes beside its payload, about."""
 
 Order = tuple[float, int]
 """Where an event stands in a run: the step that it belongs to, and 1 for what comes after the step itself."""
@@ -74,7 +79,8 @@ class Feed:
                     self.step_count = event.step + 1
                 self._latest.append((order_of(event), frame))
                 self._bytes += size
-                while len(self._latest) > self._most[0] or self._bytes > self._most[1]:
+                keep = 0 if size > MOST_FRAME else self._most[0]
+                while len(self._latest) > keep or self._bytes > self._most[1]:
                     self._forget()
             watchers = list(self._watchers)
         for watcher in watchers:
@@ -234,4 +240,8 @@ def check_first(first: int, count: int) -> None:
 
 
 def _size(frame: Frame) -> int:
-    return 2 * len(frame.data) if isinstance(frame.event, Step | Receipt) else 0
+    """About what a frame takes; its bytes are made when they are first read, and not for nobody."""
+    event = frame.event
+    if isinstance(event, Step):
+        return 2 * sum([size_of(entry.payload) + ENTRY_BYTES for entry in event.entries])
+    return 2 * ENTRY_BYTES * len(event.interventions) if isinstance(event, Receipt) else 0
