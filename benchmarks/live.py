@@ -11,27 +11,25 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common import seconds
+
+if TYPE_CHECKING:
+    from neuronscope.models.loaded import LoadedModel
 
 PROMPT_TOKENS, NEW_TOKENS, REPEATS = 16, 128, 5
 
 
 class Shape:
-    """The model, ready: every way of generating gives the same tokens."""
+    """A model, ready: every way of generating gives the same tokens, and as many. By default the GPT-2 shape."""
 
-    def __init__(self) -> None:
+    def __init__(self, loaded: LoadedModel | None = None, prompt: str = "a" * PROMPT_TOKENS) -> None:
         import torch
-        from transformers import GPT2Config, GPT2LMHeadModel
 
-        from neuronscope.models.loading.loader import wrap
-        from support.tokenizers import tiny_tokenizer
-
-        torch.manual_seed(0)
-        model = GPT2LMHeadModel(GPT2Config(bos_token_id=0, eos_token_id=None)).eval()
-        self.loaded = wrap(model, tiny_tokenizer(bos=False), "gpt2-shape")
-        self.prompt = "a" * PROMPT_TOKENS
+        self.loaded = loaded or _gpt2_shape()
+        self.prompt = prompt
+        self.loaded.model.generation_config.eos_token_id = None
         self._ids = torch.tensor([self.loaded.encode(self.prompt).ids])
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
@@ -110,6 +108,18 @@ class Shape:
         thread.join(10)
         services.close()
         listener.close()
+
+
+def _gpt2_shape() -> LoadedModel:
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from neuronscope.models.loading.loader import wrap
+    from support.tokenizers import tiny_tokenizer
+
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(bos_token_id=0, eos_token_id=None)).eval()
+    return wrap(model, tiny_tokenizer(bos=False), "gpt2-shape")
 
 
 def interleaved(ways: dict[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, list[float]]:
