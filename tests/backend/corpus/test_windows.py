@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from neuronscope.corpus import windows
 from neuronscope.corpus.readers import Document, bundled
-from neuronscope.corpus.windows import NO_PART, Tokenizer, in_shards, leading_special, plan_batches, stretches
+from neuronscope.corpus.windows import (
+    LOT,
+    NO_PART,
+    STRETCH,
+    Tokenizer,
+    in_shards,
+    leading_special,
+    plan_batches,
+    stretches,
+)
 from neuronscope.models.bundled.labels import token_parts
 from support.tokenizers import tiny_tokenizer
 
@@ -101,3 +110,25 @@ def test_a_long_document_is_tokenized_in_stretches(monkeypatch: pytest.MonkeyPat
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     assert shard.chars[inner][5:].tolist() == [list(pair) for pair in offsets]
     assert shard.chars[~inner].tolist() == [[0, 0]] * int((~inner).sum())
+
+
+def test_a_long_document_is_tokenized_a_little_at_a_time() -> None:
+    """Tokenizers take many times the size of a text: 50 MB at once would take 9 GB."""
+    asked: list[int] = []
+    plain = tiny_tokenizer(258)
+
+    class Watched:
+        is_fast = True
+
+        def __call__(self, text: object, **options: object) -> object:
+            asked.append(sum(map(len, text)) if isinstance(text, list) else len(str(text)))
+            return plain(text, **options)
+
+    text = "so on and on, é " * 30_000
+    shard = Tokenizer(Watched(), 1024).shard([Document(0, "a"), Document(1, text), Document(2, ""), Document(3, "b")])
+    assert max(asked) < LOT + STRETCH
+    whole = plain(["a", text, "", "b"], add_special_tokens=False, return_offsets_mapping=True)
+    kept = shard.ids != 0
+    assert shard.ids[kept].tolist() == [i for ids in whole["input_ids"] for i in ids]
+    assert shard.chars[kept].tolist() == [list(pair) for pairs in whole["offset_mapping"] for pair in pairs]
+    assert shard.windows_of.tolist() == [1, -(-len(whole["input_ids"][1]) // 1023), 0, 1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,10 @@ NO_PART = 255
 STRETCH = 1 << 16
 """Characters of a document that are tokenized at once."""
 LOT = 1 << 18
-"""Characters of several documents that are tokenized at once."""
+"""Characters that are tokenized at once, of several documents or of one."""
+Piece = tuple[int, int, str]
+"""Number of a document, where a stretch of it starts, and its text."""
+Encoded = tuple[int, NDArray[np.int32], NDArray[np.int32]]
 Tokens = tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32]]
 
 
@@ -113,31 +117,34 @@ class Tokenizer:
     def _encode(self, documents: Sequence[Document]) -> Iterator[Tokens]:
         """Ids, parts and characters of each document's tokens."""
         code = {part: number for number, part in enumerate(self.parts)}
-        for lot in _lots(documents):
-            pieces = [piece for document in lot for piece in stretches(document.text)]
-            encoded = self.tokenizer(
-                [text for _, text in pieces],
-                add_special_tokens=False,
-                return_attention_mask=False,
-                return_offsets_mapping=self.tokenizer.is_fast,
-                verbose=False,
-            )
-            found = [
-                (np.array(ids, np.int32), _chars(encoded, number, first, len(ids)))
-                for number, (ids, (first, _)) in enumerate(zip(encoded["input_ids"], pieces, strict=True))
-            ]
-            at = 0
-            for document in lot:
-                count = sum(1 for _ in stretches(document.text))
-                ids = np.concatenate([piece[0] for piece in found[at : at + count]])
-                chars = np.concatenate([piece[1] for piece in found[at : at + count]])
-                at += count
-                labels = np.full(len(ids), NO_PART, np.uint8)
-                if self.parts and document.spans:
-                    ends = np.array([span.end for span in document.spans])
-                    names = np.array([code[span.part] for span in document.spans], np.uint8)
-                    labels = names[np.minimum(np.searchsorted(ends, chars[:, 0], side="right"), len(names) - 1)]
-                yield ids, labels, chars
+        encoded = (piece for lot in _lots(documents) for piece in self._pieces(lot))
+        for document, pieces in zip(documents, _by_document(encoded), strict=True):
+            ids = np.concatenate([ids for ids, _ in pieces])
+            chars = np.concatenate([chars for _, chars in pieces])
+            labels = np.full(len(ids), NO_PART, np.uint8)
+            if self.parts and document.spans:
+                ends = np.array([span.end for span in document.spans])
+                names = np.array([code[span.part] for span in document.spans], np.uint8)
+                labels = names[np.minimum(np.searchsorted(ends, chars[:, 0], side="right"), len(names) - 1)]
+            yield ids, labels, chars
+
+    def _pieces(self, lot: list[Piece]) -> Iterator[Encoded]:
+        """Number of the document, ids and characters of each piece; they are tokenized at once."""
+        encoded = self.tokenizer(
+            [text for _, _, text in lot],
+            add_special_tokens=False,
+            return_attention_mask=False,
+            return_offsets_mapping=self.tokenizer.is_fast,
+            verbose=False,
+        )
+        for place, (number, first, _) in enumerate(lot):
+            ids = encoded["input_ids"][place]
+            yield number, np.array(ids, np.int32), _chars(encoded, place, first, len(ids))
+
+
+def _by_document(encoded: Iterator[Encoded]) -> Iterator[list[tuple[NDArray[np.int32], NDArray[np.int32]]]]:
+    for _, pieces in groupby(encoded, key=lambda piece: piece[0]):
+        yield [(ids, chars) for _, ids, chars in pieces]
 
 
 def _chars(encoded: Any, number: int, first: int, count: int) -> NDArray[np.int32]:
@@ -160,15 +167,16 @@ def stretches(text: str) -> Iterator[tuple[int, str]]:
     yield start, text[start:] if start else text
 
 
-def _lots(documents: Sequence[Document]) -> Iterator[list[Document]]:
-    """Documents of about :data:`LOT` characters at a time."""
-    lot, size = list[Document](), 0
-    for document in documents:
-        lot.append(document)
-        size += len(document.text)
-        if size >= LOT:
-            yield lot
-            lot, size = [], 0
+def _lots(documents: Sequence[Document]) -> Iterator[list[Piece]]:
+    """Pieces of documents, of about :data:`LOT` characters at a time: a long document is in several."""
+    lot, size = list[Piece](), 0
+    for number, document in enumerate(documents):
+        for first, text in stretches(document.text):
+            lot.append((number, first, text))
+            size += len(text)
+            if size >= LOT:
+                yield lot
+                lot, size = [], 0
     if lot:
         yield lot
 
