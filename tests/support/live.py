@@ -14,6 +14,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 from websockets.sync.client import ClientConnection, connect
 
+from neuronscope.runtime.live_feed import Recorded, Watcher
 from support.tokenizers import tiny_tokenizer
 
 ENDS = ("done", "error")
@@ -104,3 +105,17 @@ def without_id(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def threads_named(*starts: str) -> list[str]:
     """Names of threads of this process that begin so."""
     return [thread.name for thread in threading.enumerate() if thread.name.startswith(starts)]
+
+
+def drain(watcher: Watcher | Recorded) -> list[bytes]:
+    """All frames that there are now."""
+    found: list[bytes] = []
+    while not watcher.ended:
+        frame = watcher.take()
+        if frame is not None:
+            found.append(frame.data)
+        elif watcher.behind:
+            found += [stored.data for stored in watcher.fetch()]
+        else:
+            break
+    return found
