@@ -42,7 +42,8 @@ export function HelpModal({ opened, onClose }: { opened: boolean; onClose: () =>
           <Text size="sm">
             Run a prompt in Explore. Choose a layer in the strip. Click a neuron of the heatmap: its page
             shows which text drives it, and lets you try your own. The scatter puts neurons that fire together
-            side by side.
+            side by side. In Live, talk with the model: each token shows what its layers did, and a unit can
+            be boosted or ablated on the way.
           </Text>
         </section>
         <section>

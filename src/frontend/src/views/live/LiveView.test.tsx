@@ -171,6 +171,19 @@ describe("a run", () => {
     expect(query("trace")).toBe(TRACE_ID);
   });
 
+  it("that is stopped while it waits gives back what was typed", async () => {
+    renderAt("/live", <LiveView />);
+    await say("Hi");
+    emit({ type: "queued", trace_id: TRACE_ID, position: 1 });
+    await waitFor(() => expect(query("trace")).toBe(TRACE_ID), { timeout: 2000 });
+    await userEvent.click(screen.getByRole("button", { name: "Stop" }));
+    emit(done("stopped"));
+    expect(await screen.findByRole("button", { name: "Send" })).toBeEnabled();
+    expect(screen.getByLabelText("Message")).toHaveValue("Hi");
+    expect(query("trace")).toBeNull();
+    expect(screen.queryByRole("alert")).toBeNull();
+  });
+
   it("that fails on the way keeps its steps", async () => {
     await running();
     emit({ type: "error", request: null, code: "work_failed", message: "The model failed.", hint: "" });

@@ -45,36 +45,44 @@ export function Sparkline({
   const y = (value: number) => PAD + (1 - (value - low) / (high - low || 1)) * (HEIGHT - 2 * PAD);
   const marker = points.findIndex(({ step }) => step === shown);
   return (
-    <div ref={ref} className={classes.spark}>
-      {/* The timeline is the same choice for the keyboard. */}
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: see above */}
-      <svg
-        width="100%"
-        height={HEIGHT}
-        role="img"
-        aria-label={label}
-        onClick={(event) => {
-          const box = event.currentTarget.getBoundingClientRect();
-          const point = points[Math.floor((event.clientX - box.left) / cell)];
-          if (point) showStep(point.step);
-        }}
-      >
-        <line x1={0} x2={width} y1={y(0)} y2={y(0)} className={classes.zero} />
-        {marker >= 0 && (
-          <rect x={marker * cell} width={Math.max(1, cell)} y={0} height={HEIGHT} className={classes.now} />
-        )}
-        {parts.map((part) =>
-          part.length === 1 && part[0] ? (
-            <circle key={part[0].at} cx={x(part[0].at)} cy={y(part[0].value)} r={2} className={classes.dot} />
-          ) : (
-            <polyline
-              key={part[0]?.at}
-              points={part.map(({ at, value }) => `${x(at)},${y(value)}`).join(" ")}
-              className={classes.line}
-            />
-          ),
-        )}
-      </svg>
+    <div className={classes.spark}>
+      <div ref={ref}>
+        {/* The timeline is the same choice for the keyboard. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: see above */}
+        <svg
+          width="100%"
+          height={HEIGHT}
+          role="img"
+          aria-label={label}
+          onClick={(event) => {
+            const box = event.currentTarget.getBoundingClientRect();
+            const point = points[Math.floor((event.clientX - box.left) / cell)];
+            if (point) showStep(point.step);
+          }}
+        >
+          <line x1={0} x2={width} y1={y(0)} y2={y(0)} className={classes.zero} />
+          {marker >= 0 && (
+            <rect x={marker * cell} width={Math.max(1, cell)} y={0} height={HEIGHT} className={classes.now} />
+          )}
+          {parts.map((part) =>
+            part.length === 1 && part[0] ? (
+              <circle
+                key={part[0].at}
+                cx={x(part[0].at)}
+                cy={y(part[0].value)}
+                r={2}
+                className={classes.dot}
+              />
+            ) : (
+              <polyline
+                key={part[0]?.at}
+                points={part.map(({ at, value }) => `${x(at)},${y(value)}`).join(" ")}
+                className={classes.line}
+              />
+            ),
+          )}
+        </svg>
+      </div>
       <div className={classes.ends} aria-hidden>
         <span>{formatMark(high)}</span>
         <span>{formatMark(low)}</span>

@@ -8,6 +8,7 @@ import { done, FakeSocket, lightStep, receipt, start, step } from "@/testing/liv
 import { expectAccessible, renderAt } from "@/testing/render";
 import { fakeServer } from "@/testing/server";
 import LiveView from "./LiveView";
+import { stretches } from "./Sparkline";
 import { newChat, useLive } from "./store";
 
 const UNIT = "mlp_act.0:2";
@@ -194,4 +195,9 @@ describe("keys", () => {
     expect(await screen.findByText("step 2 · 3 steps")).toBeVisible();
     expect(await screen.findByRole("button", { name: "Play" })).toBeVisible();
   });
+});
+
+it("splits a line where values are missing", () => {
+  const points = [1, null, 2, 3, Number.NaN, 4].map((value, at) => ({ step: at, value }));
+  expect(stretches(points).map((part) => part.map(({ at }) => at))).toEqual([[0], [2, 3], [5]]);
 });

@@ -177,6 +177,7 @@ function onEvents(events: readonly LiveEvent[]): void {
     else if (event.type === "receipt" && event.defined !== null && !replaying)
       Object.assign(next, { wanted: event.defined, changing: false });
     else if (event.type === "error") onError(event, next);
+    else if (event.type === "done" && run.start === null) onNeverBegun(null, next);
   }
   set(next);
   if (next.run?.end) stream?.close();
@@ -200,17 +201,17 @@ function onError(error: ErrorEvent, next: Partial<LiveState>): void {
     next.refusal = asError(error);
   } else if (run.start !== null && error.request === null) next.run = ended(run, error);
   else if (run.start !== null || error.request === "stop") next.refusal = asError(error);
-  else onRefused(error, next);
+  else onNeverBegun(error, next);
   // What can't be joined any more is not tried again.
   if (error.request === "watch") stream?.close();
 }
 
-/** The run never began: all is as it was before it was asked for, and what was typed is there again. */
-function onRefused(error: ErrorEvent, next: Partial<LiveState>): void {
+/** Refused, or stopped while it waited: all is as it was before it was asked for, and what was typed is there again. */
+function onNeverBegun(error: ErrorEvent | null, next: Partial<LiveState>): void {
   const { sent } = get();
   Object.assign(next, before ?? { run: noRun(), cache: null });
-  const refusal = sent && error.request === "watch" ? goneBefore() : asError(error);
-  Object.assign(next, { sent: null, refusal, stream: "closed" });
+  Object.assign(next, { sent: null, stream: "closed" });
+  if (error) next.refusal = sent && error.request === "watch" ? goneBefore() : asError(error);
   if (sent) next.draft = sent.text;
   before = null;
   stream?.close();

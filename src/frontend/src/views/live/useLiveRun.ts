@@ -13,7 +13,7 @@ export function useLiveRun(): void {
   const { traceId, step } = useOptions();
   const patch = usePatch();
   const run = useLive(({ run }) => run);
-  const refused = useLive(({ refusal }) => refusal !== null);
+  const idle = useLive(({ sent, opening }) => sent === null && opening === null);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the step goes along with a trace that is opened, and opens none
   useEffect(() => {
@@ -37,9 +37,11 @@ export function useLiveRun(): void {
     return () => clearTimeout(timer);
   }, [waiting, patch]);
 
-  // One that was refused leaves no trace: the address goes back to what is on screen.
+  // One that was refused, or stopped before it began, leaves no trace: the address goes back to what is on screen.
   const onScreen = run.traceId;
   useEffect(() => {
-    if (refused && traceInAddress() !== onScreen) patch({ trace: onScreen, step: null });
-  }, [refused, onScreen, patch]);
+    // The first effect may have opened another run since this was drawn.
+    const stands = useLive.getState().run.traceId === onScreen;
+    if (idle && stands && traceInAddress() !== onScreen) patch({ trace: onScreen, step: null });
+  }, [idle, onScreen, patch]);
 }
