@@ -6,13 +6,14 @@ SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 WEB := src/backend/neuronscope/web
 PAGE := src/frontend
 PAGE_SOURCES := $(shell find $(PAGE)/src $(PAGE)/public -type f 2>/dev/null) $(PAGE)/index.html $(PAGE)/vite.config.ts $(PAGE)/package.json
 ARGS ?=
 
-.PHONY: help serve test test-full lint format api docs architectures bench screenshots wheel setup setup-dev page chromium clean
+.PHONY: help serve test test-full lint format api docs architectures bench bench-peers screenshots wheel setup setup-dev page chromium clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +52,9 @@ api: setup-dev $(PAGE)/node_modules/.installed ## Write openapi.json and the pag
 bench: setup-dev page ## Measure every target that this version has and print one table
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+bench-peers: setup-dev $(PEERS)/.installed ## Measure TransformerLens beside NeuronScope, in an environment of its own
+	PYTHONPATH=benchmarks $(BIN)/python benchmarks/peers/run.py $(ARGS)
+
 screenshots: setup-dev page chromium ## Take the pictures in images/ from the running program
 	$(BIN)/python scripts/take_screenshots.py
 
@@ -76,6 +80,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	@touch $@
 
+$(PEERS)/.installed: $(VENV)/bin/python benchmarks/peers/requirements.txt constraints.txt
+	@echo "Installing what is measured beside NeuronScope into $(PEERS) …"
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/peers/requirements.txt
+	@touch $@
+
 $(PAGE)/node_modules/.installed: $(PAGE)/package-lock.json
 	@command -v npm > /dev/null || { echo "The page is built with Node 20 and npm; install them (https://nodejs.org), then try again." >&2; exit 1; }
 	cd $(PAGE) && npm ci --silent --no-fund --no-audit
@@ -94,4 +104,4 @@ chromium:
 	else echo "No chromium was found: the browser tests will be skipped. Install it (apt install chromium) to run them." >&2; fi
 
 clean: ## Remove what was set up and built, not what the program keeps
-	rm -rf $(VENV) build dist $(WEB) $(PAGE)/node_modules
+	rm -rf $(VENV) $(PEERS) build dist $(WEB) $(PAGE)/node_modules

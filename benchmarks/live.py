@@ -24,6 +24,8 @@ PROMPT_TOKENS, NEW_TOKENS, REPEATS = 16, 128, 5
 class Shape:
     """A model, ready: every way of generating gives the same tokens, and as many. By default the GPT-2 shape."""
 
+    new_tokens = NEW_TOKENS
+
     def __init__(self, loaded: LoadedModel | None = None, prompt: str = "a" * PROMPT_TOKENS) -> None:
         import torch
 
@@ -41,7 +43,7 @@ class Shape:
         found = self.loaded.model.generate(
             self._ids,
             attention_mask=torch.ones_like(self._ids),
-            max_new_tokens=NEW_TOKENS,
+            max_new_tokens=self.new_tokens,
             do_sample=False,
             pad_token_id=0,
         )
@@ -54,7 +56,7 @@ class Shape:
         from neuronscope.core.generation import GenerateRequest
         from neuronscope.runtime.run import Run
 
-        request = GenerateRequest(prompt=self.prompt, max_new_tokens=NEW_TOKENS)
+        request = GenerateRequest(prompt=self.prompt, max_new_tokens=self.new_tokens)
         run = Run(Generation(self.loaded, request, config), self.folder if record else None)
         found = [event.token_id for event in run if isinstance(event, Step) and event.token_id is not None]
         assert run.recording_error is None
@@ -90,16 +92,16 @@ class Shape:
             assert client.stdout is not None
 
             def way() -> list[int]:
-                asked = {"model_id": self.loaded.model_id, "prompt": self.prompt, "max_new_tokens": NEW_TOKENS}
+                asked = {"model_id": self.loaded.model_id, "prompt": self.prompt, "max_new_tokens": self.new_tokens}
                 assert client.stdin is not None
                 assert client.stdout is not None
                 client.stdin.write(json.dumps(asked) + "\n")
                 client.stdin.flush()
                 found = json.loads(client.stdout.readline())
                 assert found["type"] == "done", found
-                assert found["steps"] == NEW_TOKENS
-                assert found["payloads"] == NEW_TOKENS, "the client fell behind and was sent statistics only"
-                return [NEW_TOKENS]
+                assert found["steps"] == self.new_tokens
+                assert found["payloads"] == self.new_tokens, "the client fell behind and was sent statistics only"
+                return [self.new_tokens]
 
             yield way
             client.stdin.close()
