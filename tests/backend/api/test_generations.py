@@ -40,6 +40,24 @@ def test_a_run_begun_over_rest_records_a_trace_that_can_be_polled(live: Any) -> 
     assert live.client.get("/api/generations").json()["generations"][0] == found
 
 
+def test_tiles_are_asked_for_over_rest_and_the_socket(live: Any) -> None:
+    config = {"capture_mode": "tile", "tile": "random", "tile_size": [4, 6], "points": ["mlp_act"]}
+    trace_id = begin(live, max_new_tokens=3, config=config)
+    until(live, trace_id, state="ended")
+    over_rest = without_id(recorded(live.client, trace_id))
+    with live_client(live.client) as client:
+        client.generate(3, config=config)
+        over_the_socket = without_id(client.to_end())
+    steps = [event for event in over_the_socket if event["type"] == "step"]
+    assert steps == [event for event in over_rest if event["type"] == "step"]
+    for step in steps:
+        kept = [entry["payload"] for entry in step["entries"] if entry["address"].startswith("mlp_act")]
+        assert [(tile["kind"], tile["source"], tile["height"], tile["width"]) for tile in kept] == [
+            ("tile", "random", 4, 6)
+        ] * 2
+        assert all(len(tile["values"]) == 2 * 4 * 6 for tile in kept)
+
+
 def test_it_goes_on_without_a_watcher_and_can_be_watched(live: Any) -> None:
     trace_id = begin(live, max_new_tokens=50)
     with live_client(live.client) as client:

@@ -49,6 +49,8 @@ FIELDS: list[tuple[str, dict[str, Any], str]] = [
     ("generate", {"prompt": "a", "config": []}, "invalid_request"),
     ("generate", {"prompt": "a", "config": {"topk": "many"}}, "bad_request"),
     ("generate", {"prompt": "a", "config": {"colour": 1}}, "bad_request"),
+    ("generate", {"prompt": "a", "config": {"capture_mode": "tile", "tile_size": [8]}}, "bad_request"),
+    ("generate", {"prompt": "a", "config": {"capture_mode": "tile", "tile": "pca"}}, "bad_request"),
     ("generate", {"prompt": "a", "config": {"capture_mode": msgpack.ExtType(4, b"x")}}, "bad_request"),
     ("generate", {"prompt": "a", "interventions": {"units": []}}, "invalid_request"),
     ("generate", {"prompt": "a", "interventions": [{"units": ["mlp_act.1:3"]}]}, "bad_request"),

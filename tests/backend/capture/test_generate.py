@@ -51,7 +51,8 @@ def test_greedy_tokens_are_those_of_transformers_on_the_bundled_model(bundled: L
 
 
 CONFIGS: tuple[dict[str, Any], ...] = (
-    *({"capture_mode": mode} for mode in ("stats", "sampled", "topk", "full")),
+    *({"capture_mode": mode} for mode in ("stats", "sampled", "topk", "full", "tile")),
+    {"capture_mode": "tile", "tile": "random", "tile_size": (8, 8)},
     *({"attention_tier": tier, "points": ("attn_weights", "q", "logits")} for tier in ("full_row", "full_matrix")),
     {"attention_tier": "full_matrix", "capture_mode": "full", "quantization": "q8"},
 )

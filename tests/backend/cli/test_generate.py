@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 import neuronscope as ns
 from neuronscope.cli.changes import read_change, read_changes
 from neuronscope.cli.main import cli
+from neuronscope.traces.payloads import decode
 from neuronscope.traces.store import Trace
 
 
@@ -51,6 +52,25 @@ def test_what_is_kept_can_be_chosen(model: str, tmp_path: Path) -> None:
         assert trace.points == ("mlp_act.1",)
         assert trace["mlp_act.1"].shape == (3, 24)
     assert run("Hi", "-m", model, "-o", str(out)).exit_code != 0
+
+
+def test_tiles_are_kept_as_they_were_asked_for(model: str, tmp_path: Path) -> None:
+    out = tmp_path / "run.trace"
+    asked = ("--mode", "tile", "--tile", "random", "--tile-size", "4x6", "--point", "mlp_act", "-o", str(out))
+    found = run("Hi", "-m", model, "--max-new-tokens", "2", *asked)
+    assert found.exit_code == 0, found.output
+    with Trace.open(out) as trace:
+        assert trace.start["config"]["tile_size"] == [4, 6]
+        for number in range(2):
+            entries = [entry for entry in trace.step(number).entries if entry.address.startswith("mlp_act")]
+            assert len(entries) == 2
+            for entry in entries:
+                assert entry.payload is not None
+                image = decode(entry.payload, entry.shape)
+                assert (image["source"], image["values"].shape) == ("random", (4, 6))
+                assert entry.stats
+    mistaken = run("Hi", "-m", model, "--mode", "tile", "--tile-size", "8")
+    assert (mistaken.exit_code, "not of the form 16x16" in mistaken.stderr) == (2, True)
 
 
 def test_the_same_seed_draws_the_same_tokens(model: str) -> None:
@@ -101,6 +121,15 @@ def test_the_same_seed_draws_the_same_tokens(model: str) -> None:
         ("--stop", "two words"),
         ("--chat",),
         ("--no-trace", "-o", "x.trace"),
+        ("--tile", "random"),
+        ("--tile-size", "8x8"),
+        ("--mode", "tile", "--tile-size", "0x8"),
+        ("--mode", "tile", "--tile-size", "8x257"),
+        ("--mode", "tile", "--tile", "pca"),
+        ("--mode", "tile", "--tile", "pca", "--tile-reference", "x"),
+        ("--mode", "tile", "--tile", "pca", "--tile-reference", "x_" + "0" * 26),
+        ("--mode", "tile", "--tile-reference", "x_" + "0" * 26),
+        ("--mode", "tile", "--point", "q"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_two(model: str, arguments: tuple[str, ...]) -> None:

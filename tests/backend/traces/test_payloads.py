@@ -54,6 +54,21 @@ def test_what_does_not_fit_makes_its_own_payload_whole_and_no_other(value: float
         assert np.array_equal(decode_values(encoded[1], (2, 8)), values[1], equal_nan=True)
 
 
+TILE = {
+    "kind": "tile", "source": "order", "run": 2, "height": 3, "width": 4, "filled": 5, "positions": [6],
+    **encode_values(np.arange(5, dtype=np.float32), "f16"),
+}  # fmt: skip
+
+
+def test_cells_that_hold_nothing_are_no_numbers() -> None:
+    found = decode(TILE, (7, 10))
+    assert (found["source"], found["run"], found["positions"].tolist()) == ("order", 2, [6])
+    assert np.array_equal(found["values"].ravel(), [*range(5), *[np.nan] * 7], equal_nan=True)
+    for quantization in ("f32", "f16", "q8"):
+        empty = {**TILE, "filled": 0, **encode_values(np.zeros(0, np.float32), quantization)}
+        assert np.isnan(decode(empty, (1, 10))["values"]).all()
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -70,6 +85,16 @@ def test_what_does_not_fit_makes_its_own_payload_whole_and_no_other(value: float
             "values": b"",
         },
         {"kind": "attention_summary", "heads": 2, "top": 8, "index_dtype": "u16", "weights": b""},
+        {**TILE, "height": 1 << 20, "width": 1 << 20},
+        {**TILE, "height": 0},
+        {**TILE, "width": 257},
+        {**TILE, "filled": 13},
+        {**TILE, "filled": -1},
+        {**TILE, "filled": 4},
+        {**TILE, "values": b"123"},
+        {**TILE, "source": "umap"},
+        {**TILE, "source": "random"},
+        {**TILE, "run": {"any": "thing"}},
         {"kind": "something else"},
     ],
 )

@@ -15,6 +15,7 @@ from neuronscope.capture.generate import Generation
 from neuronscope.core.errors import Conflict, Damaged, NotFound
 from neuronscope.runtime.run import Run
 from neuronscope.traces.arrival import import_trace
+from neuronscope.traces.payloads import decode
 from neuronscope.traces.store import Trace
 from neuronscope.traces.transfer import export_trace, write_npz
 from support.runs import request, tiny
@@ -89,6 +90,33 @@ def test_json_says_what_the_trace_says(recorded: Path, light: Path, tmp_path: Pa
             if path is recorded:
                 assert found["tensors"]["mlp_act.1"]["data"] == trace["mlp_act.1"].tolist()
                 assert len(found["receipts"]) == 4
+
+
+def test_tiles_go_out_and_come_in(tmp_path: Path) -> None:
+    """As arrays, as JSON, and as a trace whose tiles read the same; cells that hold nothing are NaN and null."""
+    config = {"capture_mode": "tile", "tile_size": (7, 7), "points": ("mlp_act", "resid_post")}
+    run = Run(Generation(tiny("llama"), request(3), config), tmp_path)
+    list(run)
+    assert run.path is not None
+    with Trace.open(run.path) as trace:
+        export_trace(trace, tmp_path / "out.trace")
+        export_trace(trace, tmp_path / "out.npz", "npz")
+        export_trace(trace, tmp_path / "out.json", "json")
+    arrived = import_trace(tmp_path / "out.trace", tmp_path / "here")
+    assert _events(arrived) == _events(run.path)
+    entry = next(e for e in Trace.open(arrived).step(1).entries if e.address == "mlp_act.1")
+    image = decode(entry.payload or {}, entry.shape)["values"]
+    assert (np.isfinite(image).sum(), image.shape) == (48, (7, 7))
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as found:
+        assert np.array_equal(found["step_0001/mlp_act.1/values"], image, equal_nan=True)
+        assert str(found["step_0001/mlp_act.1/source"]) == "order"
+        assert found["step_0000/mlp_act.1/positions"].tolist() == [len(found["token_ids"]) - 1]
+    (payload,) = (
+        e["payload"] for e in json.loads((tmp_path / "out.json").read_text("utf-8"))["steps"][1]["entries"]
+        if e["address"] == "mlp_act.1"
+    )  # fmt: skip
+    assert (payload["kind"], payload["source"], payload["run"], payload["filled"]) == ("tile", "order", 1, 48)
+    assert payload["values"] == [[None if np.isnan(v) else v for v in row] for row in image.tolist()]
 
 
 def test_a_run_in_progress_goes_out_as_far_as_it_is(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ CONFIGS: list[dict[str, Any]] = [
     {},
     {"capture_mode": "stats"},
     {"capture_mode": "sampled", "quantization": "q8"},
+    {"capture_mode": "tile", "quantization": "q8"},
     {"max_bytes_per_step": 1500},
     {"capture_mode": "full", "attention_tier": "full_matrix"},
 ]

@@ -26,6 +26,7 @@ from neuronscope.capture.interventions import Interventions
 from neuronscope.capture.prompt import end_tokens, read_prompt
 from neuronscope.capture.run_taps import RunTaps
 from neuronscope.capture.sampling import Sampler
+from neuronscope.capture.tiles import Tiles
 from neuronscope.capture.values import Lookup
 from neuronscope.capture.watch import Watch
 from neuronscope.core.address import Address
@@ -63,7 +64,7 @@ class Generation:
     :meth:`stop` and :meth:`intervene` may be called from any thread, and hold from the next step on.
 
     Raises :class:`BadRequest`, :class:`TooLarge`, :class:`BadAddress`, :class:`PointUnavailable`, and what
-    :meth:`Interventions.prepare` raises.
+    :meth:`Interventions.prepare` and :class:`Tiles` raise.
     """
 
     def __init__(
@@ -86,11 +87,15 @@ class Generation:
         anatomy = loaded.anatomy
         self._resolved = TraceConfig.of(config).resolve(anatomy.layer_count, anatomy.d_model)
         addresses, self._unavailable = _addresses(loaded, self._resolved.config)
-        self._watch = Watch([a for a in addresses if a.point != ATTENTION], self._resolved)
-        self._attention = AttentionWatch(loaded, [a for a in addresses if a.point == ATTENTION], self._resolved)
-        for address in self._watch.addresses:
+        seen = [a for a in addresses if a.point != ATTENTION]
+        for address in seen:
             anatomy.site(address)
-        self._changes = Interventions(loaded, lookup or Lookup())
+        lookup = lookup or Lookup()
+        wanted = self._resolved.config.capture_mode == "tile"
+        self._tiles = Tiles(loaded, seen, self._resolved, lookup) if wanted else None
+        self._watch = Watch(seen, self._resolved, self._tiles)
+        self._attention = AttentionWatch(loaded, [a for a in addresses if a.point == ATTENTION], self._resolved)
+        self._changes = Interventions(loaded, lookup)
         plan = self._changes.prepare(read_interventions(interventions)) if interventions else None
         self._given: tuple[Intervention, ...] = () if plan is None else plan.interventions
         self._pending: Any = plan
@@ -104,12 +109,14 @@ class Generation:
     def start(self) -> Start:
         """The run's first event."""
         loaded, seen = self._loaded, (*self._watch.addresses, *self._attention.addresses)
+        without = {} if self._tiles is None else {"without_tile": self._tiles.without}
+        model = {"dtype": loaded.dtype, "layer_count": loaded.anatomy.layer_count}
         return Start(
             trace_id=self.trace_id,
             model_id=loaded.model_id,
             revision=loaded.revision,
             model_key=loaded.key,
-            config={**self._resolved.to_map(), "dtype": loaded.dtype, "layer_count": loaded.anatomy.layer_count},
+            config={**self._resolved.to_map(), **without, **model},
             tokens=self.prompt.tokens,
             points=tuple(str(address) for address in seen),
             unavailable=self._unavailable,

@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neuronscope.core.address import Address, Unit
-from neuronscope.core.errors import BadRequest, NotFound
+from neuronscope.core.errors import BadAddress, BadRequest, NotFound
 from neuronscope.core.intervention import Intervention
 from neuronscope.traces.store import Trace
 
 
+def _no_sample(address: Address) -> NDArray[np.float32]:
+    raise BadAddress(f"The reference holds no sample of {address}.")
+
+
 @dataclass(frozen=True)
 class Reference:
-    """What is known of units over a corpus: their ``mean``, and the value at a ``quantile`` of their activations."""
+    """What is known of units over a corpus: their ``mean``, and the value at a ``quantile`` of their activations.
+
+    ``sample`` gives an address's values ``[unit, token]`` at some tokens, and raises :class:`BadAddress` where it has none.
+    """
 
     mean: Callable[[Unit], float]
     quantile: Callable[[Unit, float], float]
+    sample: Callable[[Address], NDArray[np.float32]] = _no_sample
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neuronscope.capture.fused import reduce_rows
+from neuronscope.capture.tiles import Tiles
 from neuronscope.core.address import Address
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
@@ -68,14 +69,15 @@ class Watch:
     """Takes a step's tensors as the taps hand them over, reduces them on their device and makes entries of the result.
 
     Of a step of one token all tensors are reduced together at its end. A longer one, the prompt, reduces each tensor as
-    it comes, since keeping all of them would take as much memory as the pass itself.
+    it comes, since keeping all of them would take as much memory as the pass itself. ``tiles`` are for mode ``tile``.
     """
 
-    def __init__(self, addresses: Sequence[Address], resolved: Resolved) -> None:
+    def __init__(self, addresses: Sequence[Address], resolved: Resolved, tiles: Tiles | None = None) -> None:
         self.addresses = list(addresses)
         self._names = {address: str(address) for address in self.addresses}
         self._resolved = resolved
         self._mode = resolved.config.capture_mode
+        self._tiles = tiles
         self._shapes: dict[Address, tuple[int, ...]] = {}
         self._taken: tuple[list[Address], list[Tensor]] = ([], [])
         self._layout = _Layout([], [])
@@ -107,8 +109,8 @@ class Watch:
         copied = self._taken
         self._taken = (copied[0] + addresses, copied[1] + tensors) if copied[0] else (addresses, tensors)
 
-    def _lay_out(self) -> list[Tensor]:
-        """The rows of each group of the layout."""
+    def _lay_out(self) -> list[tuple[_Group, Tensor]]:
+        """The groups of the layout and their rows."""
         addresses, tensors = self._taken
         self._taken = ([], [])
         if not self._layout.fits(addresses, tensors):
@@ -116,7 +118,7 @@ class Watch:
             for address, tensor in zip(addresses, tensors, strict=True):
                 axes = len(address.row.axes) - 1
                 self._shapes[address] = (1, *tensor.shape[tensor.ndim - axes :])
-        return [group.rows(tensors) for group in self._layout.groups]
+        return [(group, group.rows(tensors)) for group in self._layout.groups]
 
     def _take_prompt(self, address: Address, values: Tensor) -> None:
         flat = values.reshape(values.shape[0], -1).float()
@@ -127,6 +129,8 @@ class Watch:
         kept: Tensor | None = None
         if self._mode == "full":
             kept = flat.clone() if flat.data_ptr() == values.data_ptr() else flat
+        elif self._tiles is not None:
+            kept = flat[-1:].clone() if self._tiles.holds(address) else None
         elif self._mode != "stats" and self._resolved.keeps_prompt_payload(address.point):
             kept = flat[self._kept(flat.shape[0])].clone()
         self._prompt[address] = reduce_rows(counted.reshape(1, -1))[0], kept
@@ -139,18 +143,20 @@ class Watch:
         if self._long:
             return self._reduce_prompt()
         found: list[Tensor] = []
-        for rows in self._lay_out():
+        for group, rows in self._lay_out():
             reduced = reduce_rows(rows, self._resolved.topk if self._mode == "topk" else None)
             found += [tensor for tensor in reduced if tensor is not None]
             if self._mode == "sampled":
                 found.append(rows[:, :: self._resolved.config.sample_stride].contiguous())
             elif self._mode == "full":
                 found.append(rows)
+            elif self._tiles is not None:
+                found += self._tiles.reduce(rows, group.addresses, group.places)
         return found
 
     def _reduce_prompt(self) -> list[Tensor]:
         found: list[Tensor] = []
-        for stats, kept in self._prompt.values():
+        for address, (stats, kept) in self._prompt.items():
             found.append(stats)
             if kept is None:
                 continue
@@ -158,6 +164,8 @@ class Watch:
                 found += [tensor for tensor in reduce_rows(kept, self._resolved.topk)[1:] if tensor is not None]
             elif self._mode == "sampled":
                 found.append(kept[:, :: self._resolved.config.sample_stride].contiguous())
+            elif self._tiles is not None:
+                found += self._tiles.reduce(kept, [address], [0])
             else:
                 found.append(kept)
         return found
@@ -171,9 +179,14 @@ class Watch:
         made: dict[Address, Entry] = {}
         for group in self._layout.groups:
             stats = [_stats(*row) for row in next(arrays).tolist()]
-            payloads = self._payloads(arrays, group)
-            for address, place in zip(group.addresses, group.places, strict=True):
-                made[address] = Entry(self._names[address], self._shapes[address], stats[place], payloads[place])
+            if self._tiles is not None:
+                tiles = self._tiles.payloads(arrays, group.addresses, 0)
+                payloads = [tiles.get(address) for address in group.addresses]
+            else:
+                rows = self._payloads(arrays, group)
+                payloads = [rows[place] for place in group.places]
+            for address, place, payload in zip(group.addresses, group.places, payloads, strict=True):
+                made[address] = Entry(self._names[address], self._shapes[address], stats[place], payload)
         return made
 
     def _prompt_entries(self, arrays: Arrays) -> dict[Address, Entry]:
@@ -181,7 +194,7 @@ class Watch:
         for address, (_, kept) in self._prompt.items():
             values = _stats(*next(arrays)[0].tolist())
             shape = self._shapes[address]
-            payload = self._prompt_payload(arrays, kept, shape) if kept is not None else None
+            payload = self._prompt_payload(arrays, address, kept, shape) if kept is not None else None
             made[address] = Entry(self._names[address], shape, values, payload)
         return made
 
@@ -206,7 +219,9 @@ class Watch:
             payload["indices"] = chosen
         return payloads
 
-    def _prompt_payload(self, arrays: Arrays, kept: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
+    def _prompt_payload(self, arrays: Arrays, address: Address, kept: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
+        if self._tiles is not None:
+            return self._tiles.payloads(arrays, [address], shape[0] - 1)[address]
         quantization = self._resolved.config.quantization
         width = kept.shape[1]
         if self._mode == "full":

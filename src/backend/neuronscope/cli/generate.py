@@ -21,10 +21,10 @@ from neuronscope.cli.common import (
     read_prompt,
     show,
 )
-from neuronscope.cli.options import loading_options
+from neuronscope.cli.options import Size, loading_options
 from neuronscope.core.errors import BadRequest, Conflict
 from neuronscope.core.events import Done, Failed, Receipt, Start, Step
-from neuronscope.core.trace_config import AttentionTier, CaptureMode, DropPolicy, Quantization
+from neuronscope.core.trace_config import AttentionTier, CaptureMode, DropPolicy, Quantization, TileSource
 
 if TYPE_CHECKING:
     from neuronscope.runtime.run import Run
@@ -54,6 +54,11 @@ if TYPE_CHECKING:
 @click.option("--reference", help="Id of an index from which ablate_mean and quantiles take their values.")
 @click.option("--override-protection", is_flag=True, help="Change units too that a calibration found critical.")
 @click.option("--mode", type=click.Choice(get_args(CaptureMode)), help="What is kept of each tensor [default: topk].")
+@click.option(
+    "--tile", type=click.Choice(get_args(TileSource)), help="With --mode tile: what its cells are [default: order]."
+)
+@click.option("--tile-size", type=Size(), help="Height and width in cells [default: 32x32, by pca 16x16].")
+@click.option("--tile-reference", help="Id of an index whose sample gives the principal components.")
 @click.option(
     "--point", "points", multiple=True, help="Point or address to watch [default: the live map]. May be repeated."
 )
@@ -98,7 +103,11 @@ def command(
 
 
 def _config(options: dict[str, Any]) -> dict[str, Any]:
+    tile = {name: options[name] for name in ("tile", "tile_size", "tile_reference")}
+    if options["mode"] != "tile" and any(value is not None for value in tile.values()):
+        raise BadRequest("How tiles are made is given, and no tiles are kept.", "Add --mode tile.")
     given = {
+        **tile,
         "capture_mode": options["mode"],
         "points": options["points"] or None,
         "layers": options["layers"],

@@ -37,6 +37,21 @@ class NamedModule(click.ParamType[tuple[str, str]]):
         return name.strip(), path.strip()
 
 
+class Size(click.ParamType[tuple[int, int]]):
+    """``16x24``: height and width."""
+
+    name = "height x width"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Split it; anything else is the caller's mistake."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"([0-9]{1,9})[x×]([0-9]{1,9})", str(value))
+        if found is None:
+            self.fail(f"'{value}' is not of the form 16x16.", param, ctx)
+        return int(found[1]), int(found[2])
+
+
 module_option = click.option(
     "--module",
     "modules",

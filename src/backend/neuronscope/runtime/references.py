@@ -1,19 +1,20 @@
-"""Where interventions find what they name by id: means and quantiles in indexes, tensors in traces, units in groups."""
+"""Where a run finds what it names by id: means, quantiles and samples in indexes, tensors in traces, units in groups."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuronscope.capture.values import Lookup, Reference
-from neuronscope.core.errors import Conflict, NotFound
+from neuronscope.core.errors import BadAddress, Conflict, NotFound
 from neuronscope.runtime.calibration import protected_units
 from neuronscope.runtime.groups import units_for
 from neuronscope.traces.store import Trace
 
 if TYPE_CHECKING:
-    from neuronscope.core.address import Unit
+    from neuronscope.core.address import Address, Unit
     from neuronscope.models.loaded import LoadedModel
     from neuronscope.runtime.workspace import Workspace
 
@@ -29,7 +30,7 @@ def lookup(loaded: LoadedModel, workspace: Workspace) -> Lookup:
 
 
 def index_reference(loaded: LoadedModel, workspace: Workspace, index_id: str) -> Reference:
-    """Means over an index's whole corpus, quantiles over the sample of tokens that it keeps.
+    """Means over an index's whole corpus, quantiles over the sample of tokens that it keeps, and that sample itself.
 
     Raises :class:`NotFound` for an unknown index, :class:`Conflict` for one of another model.
     """
@@ -49,4 +50,9 @@ def index_reference(loaded: LoadedModel, workspace: Workspace, index_id: str) ->
         sample = index.sample([unit.address.layer], unit.address.point)
         return float(np.quantile(sample.values[unit.index], share))
 
-    return Reference(lambda unit: float(index.stats(unit).mean), quantile)
+    def sample(address: Address) -> NDArray[np.float32]:
+        if address.layer is None:
+            raise BadAddress(f"The index does not hold {address}.", f"It holds {index.manifest.held}.")
+        return index.sample([address.layer], address.point).values
+
+    return Reference(lambda unit: float(index.stats(unit).mean), quantile, sample)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronscope.core.errors import Damaged
+from neuronscope.core.trace_config import MOST_TILE_SIDE
 
 F32 = NDArray[np.float32]
 Q8_STEPS = 127
@@ -113,6 +114,9 @@ def decode(payload: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]
       strongest by |x| first
     - ``sampled_hidden``: ``positions [n]``, ``indices [w]``, ``values [n, w]``
     - ``full`` and ``attention_matrix``: ``values`` in the entry's shape
+    - ``tile``: ``values [height, width]``, row by row, NaN in cells that hold nothing, ``positions [1]``, ``source``, and
+      by that ``run`` (order: a cell is the mean of so many units, the last one of what is left), ``seed`` (random) or
+      ``reference`` (pca), as :mod:`neuronscope.capture.tiles` has them
     - ``attention_row``: ``values [h, k]``, ``first_key``, the position of the first
     - ``attention_summary``: ``keys [h, n]`` as positions and ``weights [h, n]``, heaviest first, ``entropy [h]`` in nats,
       ``max [h]``, ``argmax [h]``
@@ -139,6 +143,8 @@ def decode(payload: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]
             "indices": indices,
             "values": decode_values(payload, (len(positions), len(indices))),
         }
+    if kind == "tile":
+        return {"positions": positions, **_tile(payload)}
     if kind == "attention_summary":
         return _summary(payload)
     if kind == "topk_logits":
@@ -148,6 +154,21 @@ def decode(payload: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]
             "logits": decode_values(payload, (count,)),
         }
     raise Damaged(f"This trace holds a payload of kind '{str(kind)[:40]}', which this program does not know.")
+
+
+def _tile(payload: Mapping[str, Any]) -> dict[str, Any]:
+    height, width, filled = (int(payload[name]) for name in ("height", "width", "filled"))
+    if not (0 < height <= MOST_TILE_SIDE and 0 < width <= MOST_TILE_SIDE and 0 <= filled <= height * width):
+        raise Damaged("A tile of this trace has an impossible size.", "Its file was changed.")
+    name, kind = _TILE_SOURCES.get(str(payload.get("source")), ("", int))
+    if not isinstance(payload.get(name), kind):
+        raise Damaged("A tile of this trace does not say how it was made.", "Its file was changed.")
+    image = np.full(height * width, np.nan, np.float32)
+    image[:filled] = decode_values(payload, (filled,))
+    return {"values": image.reshape(height, width), "source": payload["source"], name: payload[name]}
+
+
+_TILE_SOURCES: dict[str, tuple[str, type]] = {"order": ("run", int), "random": ("seed", int), "pca": ("reference", str)}
 
 
 def _summary(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,8 +65,9 @@ def arrays(trace: Trace) -> Iterator[tuple[str, NDArray[Any]]]:
     """Everything that a trace holds as arrays by name.
 
     ``tokens``, ``token_ids`` and ``special`` of the prompt; a tensor that the first step kept whole by its address; of a
-    generation ``generated`` texts, ``generated_ids`` and ``logprobs`` by step, later tensors as ``step_0001/mlp_act.3``, and the arrays of
-    other payloads by their names in :func:`~neuronscope.traces.payloads.decode`, as ``step_0001/mlp_act.3/indices``.
+    generation ``generated`` texts, ``generated_ids`` and ``logprobs`` by step, later tensors as ``step_0001/mlp_act.3``,
+    and the arrays of other payloads by their names in :func:`~neuronscope.traces.payloads.decode`, as
+    ``step_0001/mlp_act.3/indices``.
     """
     yield "tokens", np.array([token.text for token in trace.tokens])
     yield "token_ids", np.array([token.id for token in trace.tokens])
