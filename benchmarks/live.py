@@ -66,8 +66,11 @@ class Shape:
         return found
 
     @contextmanager
-    def streamed(self) -> Iterator[Callable[[], list[int]]]:
-        """A way of generating through a server of this process: recorded, and streamed to a client in another process."""
+    def streamed(self) -> Iterator[Callable[..., list[int]]]:
+        """A way of generating through a server of this process: recorded, and streamed to a client in another process.
+
+        Its argument, if it is given one, is how many more clients ask for the run and read nothing.
+        """
         from neuronscope.api.server import listen, make_server
         from neuronscope.api.services import Services
         from neuronscope.api.settings import Settings
@@ -91,8 +94,9 @@ class Shape:
             assert client.stdin is not None
             assert client.stdout is not None
 
-            def way() -> list[int]:
+            def way(stalled: int = 0) -> list[int]:
                 asked = {"model_id": self.loaded.model_id, "prompt": self.prompt, "max_new_tokens": self.new_tokens}
+                asked["stalled"] = stalled
                 assert client.stdin is not None
                 assert client.stdout is not None
                 client.stdin.write(json.dumps(asked) + "\n")

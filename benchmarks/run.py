@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 def main(names: list[str]) -> int:
     # The tests' helpers start the program as a user does.
     sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
-    files = sorted(p.stem for p in HERE.glob("s[0-9]*.py"))
+    files = sorted(p.stem for p in HERE.glob("[rs][0-9]*.py"))
     unknown = set(names) - set(files)
     if unknown:
         print(f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(files)}.", file=sys.stderr)

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from neuronscope.capture.fused import halve
 from neuronscope.capture.fused_cpu import attention_rows, attention_summaries
 from neuronscope.capture.taps import read_taps
 from neuronscope.capture.watch import Arrays
 from neuronscope.core.address import Address
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
-from neuronscope.models.attention import AttentionCall, configs_of, observe_attention, rows_together
+from neuronscope.models.attention import AttentionCall, Seen, call_of, configs_of, hold_attention, rows_together
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.traces.payloads import encode_many, index_dtype
 
@@ -37,6 +38,7 @@ class AttentionWatch:
         self._layers: dict[nn.Module, Address] = {}
         self._own: list[Address] = []
         self._rows: dict[Address, Tensor] = {}
+        self._held: list[Seen] = []
         self._calls: dict[Address, AttentionCall] = {}
         self._grouped: list[tuple[list[Address], tuple[int, ...]]] = []
         self._seen = 0
@@ -55,20 +57,15 @@ class AttentionWatch:
     def observe(self, seen: int, processed: int) -> Iterator[None]:
         """Around one pass over ``processed`` tokens, after which the model has seen ``seen`` in all."""
         self._rows.clear()
-        self._calls.clear()
+        self._held.clear()
         self._seen = seen
         with ExitStack() as stack:
             if self._layers:
-                stack.enter_context(observe_attention(self._loaded.model, self._by_interface, self._configs))
+                # Only held, not computed: between two layers every line of ours runs on a cold cache.
+                stack.enter_context(hold_attention(self._held.append, self._configs))
             if self._own:
                 stack.enter_context(read_taps(self._loaded, self._own, [1, processed], self._by_module))
             yield
-
-    def _by_interface(self, module: nn.Module, call: AttentionCall) -> None:
-        address = self._layers.get(module)
-        if address is not None:
-            # Only kept, not computed: between two layers every line of ours runs on a cold cache.
-            self._calls[address] = call if self._tier == "full_matrix" else call.last()
 
     def _by_module(self, address: Address, rows: Tensor) -> None:
         kept = rows[0] if self._tier == "full_matrix" else rows[0][:, -1:]
@@ -91,7 +88,12 @@ class AttentionWatch:
     def _together(self) -> Iterator[tuple[list[Address], list[AttentionCall]]]:
         """Calls of one query that look at as many keys, without a mask; rows of the others are left for :meth:`_apart`."""
         together: dict[tuple[object, ...], list[Address]] = {}
-        for address, call in self._calls.items():
+        for seen in self._held:
+            address = self._layers.get(seen[0])
+            if address is None:
+                continue
+            call = call_of(seen)
+            call = self._calls[address] = call if self._tier == "full_matrix" else call.last()
             if call.query.shape[2] == 1 and call.mask is None and call.query.shape[0] == 1:
                 kind = (call.query.shape[1], call.key.shape, call.scaling)
                 together.setdefault(kind, []).append(address)
@@ -99,6 +101,7 @@ class AttentionWatch:
                 self._rows[address] = call.weights()[0]
         for addresses in together.values():
             yield addresses, [self._calls[address] for address in addresses]
+        self._held.clear()
         self._calls.clear()
 
     def _apart(self) -> Iterator[tuple[list[Address], Tensor]]:
@@ -147,7 +150,7 @@ class AttentionWatch:
         matrix = self._tier == "full_matrix"
         kind = "attention_matrix" if matrix else "attention_row"
         shaped = values if matrix else values[:, :, 0]
-        encoded = encode_many(shaped, self._resolved.config.quantization)
+        encoded = encode_many(shaped, self._resolved.config.quantization, halve)
         return [{"kind": kind, "first_key": first, **one} for one in encoded]
 
 

@@ -6,12 +6,13 @@ What a model changed in place after it passed a tap is told by the tensor's vers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from neuronscope.core.address import Address
 from neuronscope.models.anatomy import Site
@@ -20,21 +21,28 @@ from neuronscope.models.inspection.sites import whole
 from neuronscope.models.loaded import LoadedModel
 
 _Held = list[tuple[int, Any, int]]
+PURE = (nn.Linear, Conv1D)
+"""Modules that are known not to change their input, so that one hook behind them sees both sides. Not their subclasses."""
 
 
 class HeldTaps:
     """Within it, passes between :meth:`begin` and :meth:`collect` leave their tensors at ``addresses``.
 
-    Only points that are a module's input or output; rows of attention have ways of their own.
+    Only points that are a module's input or output; rows of attention have ways of their own. ``same`` names inputs that
+    proved to be the very tensor of another address: they are read there, as long as :attr:`direct` holds.
     """
 
-    def __init__(self, loaded: LoadedModel, addresses: Iterable[Address]) -> None:
+    def __init__(
+        self, loaded: LoadedModel, addresses: Iterable[Address], same: Mapping[Address, Address] | None = None
+    ) -> None:
+        same = same or {}
         self._places: list[tuple[nn.Module, str, int]] = []
         self._read: list[list[tuple[Address, Site]]] = []
         by_place: dict[tuple[nn.Module, str, int], list[tuple[Address, Site]]] = {}
         for address in addresses:
-            site = loaded.anatomy.site(address)
+            site = loaded.anatomy.site(same.get(address, address))
             by_place.setdefault((site.module, site.side, site.item), []).append((address, site))
+        self._unhooked = [loaded.anatomy.site(address).module for address in same]
         for place, group in by_place.items():
             self._places.append(place)
             self._read.append(group)
@@ -47,7 +55,14 @@ class HeldTaps:
         self._on = False
 
     def __enter__(self) -> Self:
+        numbers = {place: number for number, place in enumerate(self._places)}
         for number, (module, side, item) in enumerate(self._places):
+            other = numbers.get((module, "input" if side == "output" else "output", 0))
+            if other is not None and item == 0 and type(module) in PURE:
+                if side == "output":
+                    handle = module.register_forward_hook(self._both_hook(other, number), with_kwargs=True)
+                    self._stack.callback(handle.remove)
+                continue
             if side == "input":
                 handle = module.register_forward_pre_hook(self._input_hook(number), with_kwargs=True)
             else:
@@ -60,6 +75,11 @@ class HeldTaps:
     ) -> None:
         self._stack.close()
         self._held.clear()
+
+    @property
+    def direct(self) -> bool:
+        """Whether nobody changes inputs on their way, so that what is ``same`` still is."""
+        return not any(module._forward_pre_hooks for module in self._unhooked)
 
     def begin(self) -> None:
         """Hold what passes from here on."""
@@ -98,6 +118,18 @@ class HeldTaps:
                 tensor = args[0] if args and isinstance(args[0], Tensor) else hidden_of(args, kwargs)
                 assert tensor is not None
                 held.append((number, tensor, tensor._version))
+
+        return hook
+
+    def _both_hook(self, before: int, after: int) -> Callable[..., None]:
+        held = self._held
+
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
+            if self._on:
+                tensor = args[0] if args else hidden_of(args, kwargs)
+                assert tensor is not None
+                held.append((before, tensor, tensor._version))
+                held.append((after, output, output._version))
 
         return hook
 

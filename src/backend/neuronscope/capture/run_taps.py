@@ -29,6 +29,7 @@ class RunTaps:
         self._versions: list[tuple[Address, Tensor, int]] = []
         self._copied: set[Address] = set(watch.addresses)
         self._changing: set[Address] = set()
+        self._same: dict[Address, Address] = {}
         self._held: HeldTaps | None = None
         self._stack = ExitStack()
         self.lost: tuple[Address, ...] = ()
@@ -51,10 +52,14 @@ class RunTaps:
         ordered = [address for address in self._watch.addresses if address in copied]
         self._stack.enter_context(read_taps(self._loaded, ordered, self._shape, self._take))
         rest = [address for address in self._watch.addresses if address not in copied]
-        self._held = self._stack.enter_context(HeldTaps(self._loaded, rest)) if rest else None
+        same = {address: self._same[address] for address in rest if self._same.get(address) in rest}
+        self._held = self._stack.enter_context(HeldTaps(self._loaded, rest, same)) if rest else None
 
     def begin(self) -> None:
         """Read the next pass."""
+        if self._held is not None and not self._held.direct:
+            self._same = {}
+            self._set(self._changing)
         if self._passes == COPIED_PASSES:
             self._set(self._changing)
         self._passes += 1
@@ -70,8 +75,11 @@ class RunTaps:
 
     def collect(self) -> None:
         """Hand over what the pass held."""
-        self._changing.update(a for a, tensor, version in self._versions if tensor._version != version)
-        self._versions.clear()
+        if self._versions:
+            self._changing.update(a for a, tensor, version in self._versions if tensor._version != version)
+            same = self._inputs_that_are_outputs()
+            self._same = same if self._passes == 1 else {a: b for a, b in self._same.items() if same.get(a) == b}
+            self._versions.clear()
         self.lost = ()
         if self._held is None:
             return
@@ -81,6 +89,16 @@ class RunTaps:
             self.lost = tuple(changed)
             self._changing.update(changed)
             self._set(self._changing)
+
+    def _inputs_that_are_outputs(self) -> dict[Address, Address]:
+        """Of what was copied, inputs of modules that are the very tensor of a point before them: a block's, most of all."""
+        found: dict[Address, Address] = {}
+        first: dict[int, Address] = {}
+        for address, tensor, _ in self._versions:
+            before = first.setdefault(id(tensor), address)
+            if before != address and self._loaded.anatomy.site(address).side == "input":
+                found[address] = before
+        return found
 
     def _take(self, address: Address, tensor: Tensor) -> None:
         if not self._on:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neuronscope.capture.fused import reduce_rows
+from neuronscope.capture.fused import halve, reduce_rows
 from neuronscope.capture.tiles import Tiles
 from neuronscope.core.address import Address
 from neuronscope.core.events import Entry
@@ -209,12 +209,12 @@ class Watch:
             rows = enumerate(next(arrays))
             return [{"kind": "full", **encode_values(row.reshape(shapes[n]), "q8")} for n, row in rows]
         if self._mode == "full":
-            return [{"kind": "full", **values} for values in encode_many(next(arrays), quantization)]
+            return [{"kind": "full", **values} for values in encode_many(next(arrays), quantization, halve)]
         head = {**self._head(group.width), "positions": [0]}
         if self._mode == "sampled":
-            return [head | values for values in encode_many(next(arrays)[:, None], quantization)]
+            return [head | values for values in encode_many(next(arrays)[:, None], quantization, halve)]
         indices = split_bytes(next(arrays).astype(_index(group.width)))
-        payloads = [head | values for values in encode_many(next(arrays)[:, None], quantization)]
+        payloads = [head | values for values in encode_many(next(arrays)[:, None], quantization, halve)]
         for payload, chosen in zip(payloads, indices, strict=True):
             payload["indices"] = chosen
         return payloads

@@ -81,7 +81,9 @@ def rows_together(calls: Sequence[AttentionCall]) -> Tensor:
 
 
 Observer = Callable[[nn.Module, AttentionCall], None]
-_observer: ContextVar[Observer | None] = ContextVar("attention_observer", default=None)
+Seen = tuple[nn.Module, Tensor, Tensor, Tensor, Tensor | None, dict[str, Any], Tensor]
+"""A call as it was made: its module, query, key, value, mask, all else, and what the kernel made of it."""
+_holder: ContextVar[Callable[[Seen], object] | None] = ContextVar("attention_holder", default=None)
 
 
 def _observed_sdpa(
@@ -93,16 +95,22 @@ def _observed_sdpa(
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     result = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
-    observer = _observer.get()
-    if observer is not None:
-        causal = kwargs.get("is_causal")
-        causal = bool(getattr(module, "is_causal", True)) if causal is None else bool(causal)
-        mask, bias = attention_mask, kwargs.get("position_bias")
-        if bias is not None:
-            one_by_one = causal and query.shape[2] > 1 and mask is None
-            mask = create_position_bias_mask(bias, mask, one_by_one, query, key)
-        observer(module, AttentionCall(query, key, value, mask, kwargs.get("scaling"), causal, result[0]))
+    hold = _holder.get()
+    if hold is not None:
+        hold((module, query, key, value, attention_mask, kwargs, result[0]))
     return result
+
+
+def call_of(seen: Seen) -> AttentionCall:
+    """A call that was held, as one that rows can be computed of."""
+    module, query, key, value, mask, kwargs, output = seen
+    causal = kwargs.get("is_causal")
+    causal = bool(getattr(module, "is_causal", True)) if causal is None else bool(causal)
+    bias = kwargs.get("position_bias")
+    if bias is not None:
+        one_by_one = causal and query.shape[2] > 1 and mask is None
+        mask = create_position_bias_mask(bias, mask, one_by_one, query, key)
+    return AttentionCall(query, key, value, mask, kwargs.get("scaling"), causal, output)
 
 
 _turn = threading.Lock()
@@ -135,19 +143,24 @@ def configs_of(model: PreTrainedModel) -> list[Any]:
 
 
 @contextmanager
-def observe_attention(model: PreTrainedModel, observer: Observer, configs: list[Any] | None = None) -> Iterator[None]:
-    """Within it, ``observer(module, call)`` sees each attention call that a model makes through sdpa in this thread.
+def hold_attention(hold: Callable[[Seen], object], configs: Sequence[Any]) -> Iterator[None]:
+    """Within it, ``hold`` is given each attention call that is made through sdpa in this thread, before anything is made of it.
 
-    Models on other kernels are left as they are, and nothing is observed. ``configs``, from :func:`configs_of`, saves
-    the search for them to who enters at every step.
+    ``configs`` are those of the model that runs; models on other kernels are left as they are, and nothing is held.
     """
-    configs = configs_of(model) if configs is None else configs
     if not any(getattr(c, "_attn_implementation", None) == "sdpa" for c in configs):
         yield
         return
-    token = _observer.set(observer)
+    token = _holder.set(hold)
     try:
         with _standing_in():
             yield
     finally:
-        _observer.reset(token)
+        _holder.reset(token)
+
+
+@contextmanager
+def observe_attention(model: PreTrainedModel, observer: Observer) -> Iterator[None]:
+    """Within it, ``observer(module, call)`` sees each attention call that a model makes through sdpa in this thread."""
+    with hold_attention(lambda seen: observer(seen[0], call_of(seen)), configs_of(model)):
+        yield

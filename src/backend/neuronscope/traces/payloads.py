@@ -12,7 +12,7 @@ What float16 can't hold (beyond ±65504, infinite, not a number) makes its paylo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,11 +35,19 @@ def encode_values(values: F32, quantization: str) -> dict[str, Any]:
     return encode_many(values[None], quantization)[0]
 
 
-def encode_many(values: F32, quantization: str) -> list[dict[str, Any]]:
-    """:func:`encode_values` of each entry along the first axis, converted all at once."""
+def _halves_by_numpy(values: F32) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        return values.astype("<f2")
+
+
+def encode_many(
+    values: F32, quantization: str, halve: Callable[[F32], NDArray[np.float16]] = _halves_by_numpy
+) -> list[dict[str, Any]]:
+    """:func:`encode_values` of each entry along the first axis, converted all at once, to float16 by ``halve``."""
     if quantization == "f16":
-        halves = _halves(values)
-        if halves is not None:
+        halves = halve(values)
+        # An exponent of ones is infinity or no number.
+        if not ((halves.view(np.uint16) & 0x7C00) == 0x7C00).any():
             return [{"dtype": "f16", "values": one} for one in split_bytes(halves)]
     elif quantization == "q8" and np.isfinite(values).all():
         return _bytes_with_scales(values)
@@ -47,15 +55,6 @@ def encode_many(values: F32, quantization: str) -> list[dict[str, Any]]:
         return [{"dtype": "f32", "values": one} for one in split_bytes(values.astype("<f4", copy=False))]
     # Only those that hold such a value stay whole.
     return [encode_values(one, quantization) for one in values]
-
-
-def _halves(values: F32) -> NDArray[np.float16] | None:
-    """The values in float16, by torch, whose conversion uses vector instructions; ``None`` where one does not fit."""
-    import torch
-
-    halves: NDArray[np.float16] = torch.from_numpy(np.ascontiguousarray(values)).half().numpy()
-    # An exponent of ones is infinity or no number.
-    return None if ((halves.view(np.uint16) & 0x7C00) == 0x7C00).any() else halves
 
 
 def split_bytes(values: NDArray[Any]) -> list[bytes]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 from neuronscope.core.errors import NeuronScopeError
 from neuronscope.core.events import Done, Event, Failed, Receipt, Start, Step
@@ -43,8 +43,8 @@ class Recorder:
         self.error: NeuronScopeError | None = None
         self._limit, self._waiting = limit, 0
         self._publish = publish
-        self._events: deque[tuple[Event, bytes | None, bytes | None, int]] = deque()
-        self._changed = threading.Condition()
+        self._events: SimpleQueue[tuple[Event, bytes | None, bytes | None, int]] = SimpleQueue()
+        self._lock = threading.Lock()
         self._ended = False
         self._recording = True
         self._writer = TraceWriter(path, start, prompt=prompt)
@@ -67,7 +67,7 @@ class Recorder:
             self._thread.join()
 
     def _hand_on(self, event: Event) -> None:
-        with self._changed:
+        with self._lock:
             if self._ended:
                 return
             self._ended = isinstance(event, Done | Failed)
@@ -78,19 +78,16 @@ class Recorder:
             if isinstance(event, Step) and self._waiting + size > self._limit and self._waiting:
                 limit, held = self._limit, self._waiting + size
                 event, size = without_payloads(event, "drop_payload_keep_stats", limit, held), 0
-            self._events.append((event, *_packed(event), size))
             self._waiting += size
-            self._changed.notify_all()
+            self._events.put((event, *_packed(event), size))
 
     def _run(self) -> None:
         ended = False
         while not ended:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._events))
-                event, body, chunk, size = self._events.popleft()
+            event, body, chunk, size = self._events.get()
             ended = isinstance(event, Done | Failed)
             self._take(event, body, chunk)
-            with self._changed:
+            with self._lock:
                 self._waiting -= size
 
     def _take(self, event: Event, body: bytes | None, chunk: bytes | None) -> None:

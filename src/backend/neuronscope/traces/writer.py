@@ -39,6 +39,7 @@ TABLES = frozenset(" ".join(one.split()) for one in _SCHEMA.split(";") if one.st
 """What a trace file holds, each as SQLite keeps it, white space made equal."""
 
 
+_INSERT_STEP = "INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?)"
 CHECKPOINT_PAGES = 16_384
 """64 MB: each checkpoint waits for the disk, and SQLite's own 4 MB would come every few steps where all is kept."""
 ROWS = 400
@@ -97,11 +98,15 @@ class TraceWriter:
         size = len(chunk) + sum(len(row[-1]) for row in kept)
         row = (step.step, step.phase, step.pos0, step.t_add, step.token_id, step.token, step.logprob, size, chunk)
         with full_disk_named():
+            if not kept:
+                # One statement is a transaction of its own, and the interpreter is let go of once in place of thrice.
+                self._db.execute(_INSERT_STEP, row)
+                return
             self._db.execute("BEGIN")
             try:
-                self._db.execute("INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?)", row)
+                self._db.execute(_INSERT_STEP, row)
                 for first in range(0, len(kept), ROWS):
-                    # Many rows in one statement: between two the interpreter would be let go of and waited for.
+                    # Many rows in one statement, for the same reason.
                     rows = kept[first : first + ROWS]
                     places = ",".join(["(?,?,?,?,?)"] * len(rows))
                     self._db.execute(f"INSERT INTO tensors VALUES {places}", list(chain.from_iterable(rows)))  # noqa: S608
