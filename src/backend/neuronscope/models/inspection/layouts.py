@@ -41,7 +41,8 @@ class HeadNorms:
     def __call__(self, tensor: Tensor) -> Tensor:
         """``[b, p, head × width]`` to ``[b, p, head]``, summed in float32 and given in the tensor's own dtype."""
         parts: Tensor = tensor.unflatten(-1, (self.heads, -1))
-        return torch.linalg.vector_norm(parts, dim=-1, dtype=torch.float32).to(tensor.dtype)
+        norms: Tensor = torch.linalg.vector_norm(parts, dim=-1, dtype=torch.float32)
+        return norms.to(tensor.dtype)
 
 
 def layouts(outputs: int, heads: int, width: int) -> Iterator[Layout]:
