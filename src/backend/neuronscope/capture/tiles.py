@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuronscope.capture.fused import halve
 from neuronscope.capture.projections import SEED, drawn_signs, principal
 from neuronscope.capture.values import Lookup, Reference
 from neuronscope.core.address import Address
@@ -106,10 +107,10 @@ class Tiles:
             return {}
         cells, filled = next(arrays), [self._source.filled(address) for address in chosen]
         if len(set(filled)) == 1:
-            encoded = encode_many(cells[:, : filled[0]], self._config.quantization)
+            encoded = encode_many(cells[:, : filled[0]], self._config.quantization, halve)
         else:
             rows = zip(cells, filled, strict=True)
-            encoded = [encode_many(row[None, :count], self._config.quantization)[0] for row, count in rows]
+            encoded = [encode_many(row[None, :count], self._config.quantization, halve)[0] for row, count in rows]
         return {
             address: {
                 "kind": "tile",
