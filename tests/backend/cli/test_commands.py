@@ -282,6 +282,8 @@ def test_an_index_can_be_deleted(model: str, corpus: str) -> None:
         (("index", "delete", "nonsense"), 2, "not the id of an index"),
         (("layers", "--trace", "gone.trace"), 2, "no trace"),
         (("index", "build", "gone.txt", "-m", "MODEL"), 2, "no file"),
+        (("index", "build", "bundled", "-m", "MODEL", "--threads", "2"), 2, "Say how many with --workers"),
+        (("index", "build", "bundled", "-m", "MODEL", "--workers", "0"), 2, "--workers"),
         (("query", "neuron", "mlp_act.1:99", "-m", "MODEL"), 2, ""),
         (("query", "neuron", "5", "-m", "MODEL"), 2, ""),
         (("analyse", "kmeans", "--k", "1"), 2, "'k' is 1"),

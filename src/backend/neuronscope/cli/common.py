@@ -92,13 +92,16 @@ def load(
     """
     name = model or "the bundled model"
     with spinner(f"Opening {name}"):
+        from neuronscope.models.loading.recipe import Recipe
         from neuronscope.models.loading.sources import BUNDLED_ID
         from neuronscope.runtime.opening import open_model
         from neuronscope.runtime.scope import Scope
 
         source = sources(trusted=trusted).find(model or BUNDLED_ID)
     with byte_progress() as tell:
-        return Scope(open_model(source, dtype=dtype, device=device, progress=tell, **options))
+        loaded = open_model(source, dtype=dtype, device=device, progress=tell, **options)
+    recipe = Recipe(model or BUNDLED_ID, dtype=dtype, device=device, trusted=dict(trusted or {}), **options)
+    return Scope(loaded, recipe=recipe)
 
 
 def choose_index(model: str | None, index_id: str | None, holding: Iterable[Address | str] = ()) -> Index:

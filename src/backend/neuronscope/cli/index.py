@@ -19,6 +19,7 @@ from neuronscope.cli.common import (
     workspace,
 )
 from neuronscope.cli.options import loading_options
+from neuronscope.core.errors import BadRequest
 
 point_option = click.option(
     "--point",
@@ -45,6 +46,12 @@ def command() -> None:
 @click.option(
     "--field", default="text", show_default=True, help="What holds the text in JSON Lines, Parquet and data sets."
 )
+@click.option(
+    "--workers", type=click.IntRange(1), help="Let so many processes run shards, each with a model of its own."
+)
+@click.option("--ray", "address", help="Workers of this Ray cluster: an address, or auto [default: on this machine].")
+@click.option("--threads", type=click.IntRange(1), help="Threads of each worker [default: the cores shared out].")
+@click.option("--gpus", type=click.FloatRange(0), default=0.0, help="GPUs of each worker, such as 1 or 0.5.")
 @click.option("--fresh", is_flag=True, help="Don't go on with a build that was cut off.")
 @loading_options
 @json_option
@@ -56,6 +63,10 @@ def build(
     layers: tuple[int, ...] | None,
     documents: int | None,
     field: str,
+    workers: int | None,
+    address: str | None,
+    threads: int | None,
+    gpus: float,
     fresh: bool,
     loading: dict[str, Any],
     as_json: bool,
@@ -65,6 +76,13 @@ def build(
 
     A build that was cut off is gone on with: what it had committed is not run again.
     """
+    cluster = None
+    if workers is not None:
+        from neuronscope.corpus.cluster import Cluster
+
+        cluster = Cluster(workers, address, threads, gpus)
+    elif address is not None or threads is not None or gpus:
+        raise BadRequest("--ray, --threads and --gpus are about workers.", "Say how many with --workers.")
     scope = load(model, **loading)
     from neuronscope.runtime.indexing import find_or_build
 
@@ -80,6 +98,8 @@ def build(
             field=field,
             resume=not fresh,
             progress=report,
+            cluster=cluster,
+            recipe=scope.recipe,
         )
     manifest = index.manifest
     if as_json:

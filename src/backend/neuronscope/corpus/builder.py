@@ -7,6 +7,7 @@ from pathlib import Path
 
 from neuronscope.core.errors import BadRequest, Conflict
 from neuronscope.corpus.commits import committed
+from neuronscope.corpus.hands import Hands, Here, Progress, Tally
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings
 from neuronscope.corpus.merge import merge
@@ -18,8 +19,6 @@ from neuronscope.corpus.worker import Run, Worker, at_once
 from neuronscope.models.loaded import LoadedModel
 
 __all__ = ["Progress", "build_index", "choose_addresses", "run_shards"]
-
-Progress = Callable[[int, int], None]
 
 
 def build_index(
@@ -33,6 +32,7 @@ def build_index(
     settings: Settings | None = None,
     plan: Plan | None = None,
     resume: bool = True,
+    hands: Hands | None = None,
     run: Run | None = None,
     progress: Progress | None = None,
     check: Callable[[], None] | None = None,
@@ -42,10 +42,11 @@ def build_index(
     Without ``points`` the units are neurons; without ``layers`` all are taken that the model has.
 
     An attempt under the same plan that was cut off, by a kill or a failing machine, is gone on with unless ``resume`` is
-    false; the result is the same to the last bit. ``plan`` stands for ``k``, ``points``, ``layers`` and ``settings`` where it
-    is made already. ``run`` calls what it is given where the model may be used and returns its result, one batch at a time, so
-    that others get their turn. ``progress(done, total)`` counts documents. ``check`` is called between batches; what it
-    raises (:class:`~neuronscope.core.errors.Cancelled`) ends the work.
+    false; the result is the same to the last bit. ``plan`` stands for ``k``, ``points``, ``layers`` and ``settings``
+    where it is made already. ``run`` calls what it is given where the model may be used and returns its result, one
+    batch at a time, so that others get their turn; ``hands`` are other processes that run the shards in its stead.
+    ``progress(done, total)`` counts documents. ``check`` is called between batches; what it raises
+    (:class:`~neuronscope.core.errors.Cancelled`) ends the work.
 
     Raises :class:`BadAddress` or :class:`PointUnavailable` for points and layers, :class:`BadRequest` for ``k``, a
     broken document or a corpus without tokens, :class:`Conflict` where ``folder`` exists or is being built or the corpus changes
@@ -54,7 +55,7 @@ def build_index(
     plan = plan or make_plan(loaded, corpus, k, layers, settings, points)
     tokenizer = _tokenizer(loaded, corpus, plan)
     with written_whole(folder, plan, resume) as work:
-        files = run_shards(loaded, corpus, plan, work, run=run, progress=progress, check=check)
+        files = run_shards(loaded, corpus, plan, work, hands=hands, run=run, progress=progress, check=check)
         merge(work, plan, loaded, tokenizer, files, _left_out(loaded, plan))
     return Index.open(folder)
 
@@ -66,30 +67,33 @@ def run_shards(
     work: Path,
     *,
     mine: Callable[[int], bool] | None = None,
+    hands: Hands | None = None,
     run: Run | None = None,
     progress: Progress | None = None,
     check: Callable[[], None] | None = None,
 ) -> tuple[str, ...]:
     """Run the shards that ``mine`` chooses by number (all by default) and that nobody has committed to ``work`` yet.
 
-    The whole corpus is read, so that one that has changed is told. Gives the files that its documents come from.
+    The whole corpus is read, so that one that has changed is told. ``hands`` run the shards (by default this process
+    does). Gives the files that its documents come from.
     """
     names = dict[str, int]()
-    worker: Worker | None = None
-    digest, done, tokens = Digest(), 0, 0
+    tally, go_on = Tally(progress, plan.documents), check or _go_on
+    hands = hands or Here(lambda: Worker(loaded, plan, _tokenizer(loaded, corpus, plan), names, run or at_once))
+    digest, tokens = Digest(), 0
     ready = committed(work)
     for number, documents in enumerate(in_shards(iter(corpus), plan.shard, plan.shard_bytes)):
-        (check or _go_on)()
+        go_on()
         for document in documents:
             digest.add(document)
             tokens += bool(document.text)
             if document.file is not None:
                 names.setdefault(document.file, len(names))
         if number not in ready and (mine is None or mine(number)):
-            worker = worker or Worker(loaded, plan, _tokenizer(loaded, corpus, plan), names, run or at_once)
-            worker.shard(number, documents, work, _report(progress, done, plan.documents), check or _go_on)
-        done += len(documents)
-        _report(progress, done, plan.documents)(0)
+            hands.shard(number, documents, names, work, tally, go_on)
+        else:
+            tally.add(len(documents))
+    hands.finish(tally, go_on)
     if digest.summary().hash != plan.corpus_hash:
         raise Conflict(f"'{corpus.name}' changed while it was read.", "Build the index again.")
     if tokens == 0:
@@ -108,10 +112,6 @@ def _tokenizer(loaded: LoadedModel, corpus: Corpus, plan: Plan) -> Tokenizer:
     if tokenizer.stride < 1:
         raise BadRequest(f"A window of {plan.window} tokens does not fit {loaded.model_id}.", "Leave it out.")
     return tokenizer
-
-
-def _report(progress: Progress | None, before: int, total: int) -> Callable[[int], None]:
-    return lambda done: None if progress is None else progress(before + done, total)
 
 
 def _go_on() -> None:

@@ -103,7 +103,9 @@ def compare(
 def _refuse(one: Index, unit: Unit, other: Index, second: Unit, by_name: bool) -> None:
     a, b = one.manifest, other.manifest
     if one.folder == other.folder and unit == second:
-        raise BadRequest(f"{unit} of one index would be compared with itself.", "Choose another index, or another unit.")
+        raise BadRequest(
+            f"{unit} of one index would be compared with itself.", "Choose another index, or another unit."
+        )
     if a.model_key == b.model_key:
         return
     if a.corpus_hash != b.corpus_hash:

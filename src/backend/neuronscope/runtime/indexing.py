@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from neuronscope.core.errors import NeuronScopeError
+from neuronscope.core.errors import BadRequest, NeuronScopeError
 from neuronscope.core.ids import new_id
 from neuronscope.corpus.builder import Progress, build_index
 from neuronscope.corpus.index import Index
@@ -16,6 +17,10 @@ from neuronscope.corpus.sources import open_source
 from neuronscope.corpus.unfinished import to_resume
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.runtime.workspace import Workspace
+
+if TYPE_CHECKING:
+    from neuronscope.corpus.cluster import Cluster
+    from neuronscope.models.loading.recipe import Recipe
 
 
 def open_corpus(ref: str | Path, documents: int | None = None, field: str = "text") -> Corpus:
@@ -68,10 +73,13 @@ def find_or_build(
     settings: Settings | None = None,
     resume: bool = True,
     progress: Progress | None = None,
+    cluster: Cluster | None = None,
+    recipe: Recipe | None = None,
 ) -> Index:
     """The index of these very weights, texts and settings; built and kept in the workspace where there is none yet.
 
-    One whose building was cut off is gone on with, unless ``resume`` is false. Errors as in
+    One whose building was cut off is gone on with, unless ``resume`` is false. With ``cluster`` workers of Ray run the
+    shards, each with a model loaded by ``recipe``. Errors as in
     :func:`neuronscope.corpus.builder.build_index`.
     """
     texts = open_corpus(corpus, documents, field)
@@ -80,4 +88,13 @@ def find_or_build(
     if found is not None:
         return Index.open(found)
     place = place_for(workspace, plan) if resume else workspace.index_path(new_id("x"))
-    return build_index(loaded, texts, place, plan=plan, progress=progress)
+    if cluster is None:
+        return build_index(loaded, texts, place, plan=plan, progress=progress)
+    if recipe is None:
+        raise BadRequest(
+            "Workers load the model themselves, and this one came from memory.", "Open it with ns.load, by id or path."
+        )
+    from neuronscope.corpus.distributed import hands_on
+
+    with hands_on(cluster, recipe.settled(loaded), plan, texts.parts) as hands:
+        return build_index(loaded, texts, place, plan=plan, hands=hands, progress=progress)

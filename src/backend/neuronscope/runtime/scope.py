@@ -12,6 +12,7 @@ from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import is_id
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
+from neuronscope.models.loading.recipe import Recipe
 from neuronscope.models.loading.sources import BUNDLED_ID, SourcesAndPaths
 from neuronscope.models.parity import Parity
 from neuronscope.runtime.calibration import BOUND, DOCUMENTS, PER_LAYER
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from neuronscope.core.group import Group, MadeBy
     from neuronscope.core.intervention import Intervention
     from neuronscope.core.trace_config import TraceConfig
+    from neuronscope.corpus.cluster import Cluster
     from neuronscope.corpus.index import Index
     from neuronscope.models.cards.card import Card
     from neuronscope.runtime.calibration import Calibration
@@ -37,8 +39,9 @@ if TYPE_CHECKING:
 class Scope:
     """A model under the lens. Traces and indexes go into the workspace (``NEURONSCOPE_HOME``, else the user data folder)."""
 
-    def __init__(self, loaded: LoadedModel, workspace: Workspace | None = None) -> None:
+    def __init__(self, loaded: LoadedModel, workspace: Workspace | None = None, recipe: Recipe | None = None) -> None:
         self.loaded = loaded
+        self.recipe = recipe
         self.workspace = workspace or Workspace.default()
 
     @property
@@ -147,18 +150,20 @@ class Scope:
         documents: int | None = None,
         field: str = "text",
         points: Sequence[str] | None = None,
+        cluster: Cluster | None = None,
     ) -> ScopedIndex:
         """The exact ``k`` strongest contexts of every neuron over a corpus: a text or JSONL file, or ``"bundled"``.
 
         ``points`` are indexed instead of neurons: ``["resid_post"]``, ``["head_norm.2"]`` or several. ``field`` is what
-        holds the text in each line of a JSONL file.
+        holds the text in each line of a JSONL file. ``cluster`` (:class:`neuronscope.corpus.cluster.Cluster`) lets
+        several processes or machines build it.
         An index of the same model, corpus and settings that already exists is opened, not built again.
         """
         from neuronscope.runtime.indexing import find_or_build
         from neuronscope.runtime.scoped_index import ScopedIndex
 
         asked: dict[str, Any] = {"k": k, "points": points, "layers": layers, "documents": documents, "field": field}
-        found = find_or_build(self.loaded, self.workspace, corpus, **asked)
+        found = find_or_build(self.loaded, self.workspace, corpus, **asked, cluster=cluster, recipe=self.recipe)
         return ScopedIndex(found.folder, found.manifest, self.loaded)
 
     def groups(self) -> list[Group]:
@@ -233,16 +238,15 @@ def load(
     modules by hand where inspection does not find them: ``{"mlp_out": "mlp.down_proj"}``. ``progress`` is told bytes
     done, in all, and the phase, fetch or load. Errors as in :func:`neuronscope.models.loading.loader.load`.
     """
-    loaded = open_model(
-        SourcesAndPaths().find(str(ref)),
-        revision=revision,
-        dtype=None if dtype is None else str(dtype).removeprefix("torch."),
-        quantization=quantization,
-        device=device,
-        modules=modules,
-        progress=progress,
-    )
-    return Scope(loaded, workspace)
+    options: dict[str, Any] = {
+        "revision": revision,
+        "dtype": None if dtype is None else str(dtype).removeprefix("torch."),
+        "quantization": quantization,
+        "device": device,
+        "modules": modules,
+    }
+    loaded = open_model(SourcesAndPaths().find(str(ref)), **options, progress=progress)
+    return Scope(loaded, workspace, Recipe(str(ref), **options))
 
 
 def wrap(
