@@ -26,9 +26,7 @@ class Run:
     ``publish`` is called as :class:`Recorder` says.
     """
 
-    def __init__(
-        self, generation: Source, folder: Path | None, publish: Callable[[Frame], None] | None = None
-    ) -> None:
+    def __init__(self, generation: Source, folder: Path | None, publish: Callable[[Frame], None] | None = None) -> None:
         self.trace_id = generation.trace_id
         self.start: Start = generation.start
         self.prompt = generation.prompt.text

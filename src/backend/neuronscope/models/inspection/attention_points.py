@@ -167,7 +167,9 @@ def _output(found: BlockSites, block: Block, core: nn.Module, call: Call, seen: 
                     "its output projection does not take rows times values head by head; something else acts in between",
                 )
             return
-    found.refuse("attn_out head_norm", "no projection takes what its attention gives, or gives what its attention returns")
+    found.refuse(
+        "attn_out head_norm", "no projection takes what its attention gives, or gives what its attention returns"
+    )
 
 
 def _mixed(call: Call) -> Tensor | None:
