@@ -25,8 +25,8 @@ test: setup-dev page chromium ## Set up everything and run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 	cd $(PAGE) && npm test --silent && npm run size --silent
 
-test-full: setup-dev page chromium ## The same with 5,000 random requests
-	NEURONSCOPE_FUZZ_CASES=5000 $(BIN)/python -m pytest $(ARGS)
+test-full: setup-dev page chromium ## The same with 5,000 random requests and 50 kills
+	NEURONSCOPE_FUZZ_CASES=5000 NEURONSCOPE_KILLS=50 $(BIN)/python -m pytest $(ARGS)
 
 lint: setup-dev $(PAGE)/node_modules/.installed ## Style and types, Python and TypeScript
 	$(BIN)/ruff check .

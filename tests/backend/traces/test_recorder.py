@@ -25,6 +25,8 @@ from support.runs import request, tiny
 
 TOKENS = (Token(1, "a"),)
 ID = "t_" + "0" * 26
+KILLS = int(os.environ.get("NEURONSCOPE_KILLS", "10"))
+"""Moments at which a recording process is killed."""
 
 
 def _start(mode: str = "topk") -> Start:
@@ -175,17 +177,19 @@ def test_a_full_disk_ends_the_recording_and_keeps_what_is_committed(tmp_path: Pa
 
 KILLED = """
 import sys
+import time
 from pathlib import Path
 from neuronscope.core.events import Entry, Start, Step, Token
 from neuronscope.traces.recorder import Recorder
 tokens = (Token(1, "a"),)
-start = Start(sys.argv[2], "m", None, "key", {"layer_count": 2, "capture_mode": "full"}, tokens, ("mlp_act.1",))
-recorder = Recorder(Path(sys.argv[1]), start, "", limit=1 << 20)
+start = Start(sys.argv[2], "m", None, "key", {"layer_count": 2, "capture_mode": sys.argv[3]}, tokens, ("mlp_act.1",))
+recorder = Recorder(Path(sys.argv[1]), start, "", limit=1 << 33)
 number = 0
 while True:
     payload = {"kind": "full", "dtype": "f16", "values": number.to_bytes(4, "little") * 5000}
     recorder.put(Step("decode", number, number, 1, tokens, (Entry("mlp_act.1", (1, 10000), {"mean": 1.0}, payload),)))
     number += 1
+    time.sleep(0.0005)
 """
 
 
@@ -198,12 +202,13 @@ def _committed(path: Path) -> int:
 
 
 def test_every_committed_step_survives_a_kill(tmp_path: Path) -> None:
-    """R2, at ten moments. What was seen committed before the kill is there after it, whole."""
+    """R2. What was seen committed before the kill is there after it, whole: written by a thread, or by the run itself."""
     moments = random.Random(0)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    for number in range(10):
+    for number in range(KILLS):
         path = tmp_path / f"{number}.trace"
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(path), ID], env=environment)
+        command = [sys.executable, "-c", KILLED, str(path), ID, ("topk", "full")[number % 2]]
+        process = subprocess.Popen(command, env=environment)
         while not _committed(path):
             assert process.poll() is None
             time.sleep(0.005)
