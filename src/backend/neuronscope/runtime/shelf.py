@@ -59,16 +59,18 @@ class Shelf:
         if index_id is not None:
             return self._named(index_id, model_id)
         wanted, needed = model_id or BUNDLED_ID, set(map(str, holding))
-        fitting = [
-            (folder, manifest)
-            for folder, manifest in self.manifests()
-            if self._key(wanted, manifest.dtype) == manifest.model_key
-        ]
         points = {name.partition(".")[0] for name in needed}
-        for names in (needed, points) if needed else ({NEURONS}, needed):
-            for folder, manifest in fitting:
-                if names <= {*manifest.addresses, *manifest.points}:
-                    return self._index(folder)
+        fitting, second = False, None
+        for folder, manifest in self.manifests():
+            if self._key(wanted, manifest.dtype) != manifest.model_key:
+                continue
+            held, fitting = {*manifest.addresses, *manifest.points}, True
+            if (needed or {NEURONS}) <= held:
+                return self._index(folder)
+            if second is None and points <= held:
+                second = folder
+        if second is not None:
+            return self._index(second)
         self._engine.sources.find(wanted)
         options = "".join(f" --point {point}" for point in sorted(points - {NEURONS}))
         command = f"neuronscope index build bundled{options}"

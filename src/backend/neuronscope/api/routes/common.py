@@ -32,9 +32,10 @@ def _operation_id(*, name: str, path: str, method: str) -> str:
     return name
 
 
-def binary(mimetype: str, doc: str) -> dict[str, Any]:
-    """Declaration of an answer that is bytes."""
-    return {"description": doc, "content": {mimetype: {"schema": {"type": "string", "format": "binary"}}}}
+def binary(mimetype: str, doc: str, *others: str) -> dict[str, Any]:
+    """Declaration of an answer that is bytes, of one of several kinds."""
+    schema = {"type": "string", "format": "binary"}
+    return {"description": doc, "content": {kind: {"schema": dict(schema)} for kind in (mimetype, *others)}}
 
 
 def services() -> Services:

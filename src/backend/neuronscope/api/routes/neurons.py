@@ -29,7 +29,7 @@ from neuronscope.api.schemas.unit_questions import (
     TogetherRequest,
 )
 
-_EXPORT = binary("text/csv", "A file to keep: CSV in UTF-8, or Parquet")
+_EXPORT = binary("text/csv", "A file to keep: CSV in UTF-8, or Parquet", "application/vnd.apache.parquet")
 api = blueprint("neurons", "What drives a neuron.")
 
 
