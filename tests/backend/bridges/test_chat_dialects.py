@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import threading
@@ -137,6 +138,13 @@ def test_without_probabilities_each_piece_is_a_step() -> None:
         (" sat", None, ()),
     ]
     assert events[-1] == Done("length")
+
+
+def test_a_notebook_whose_thread_runs_a_loop_already_can_ask_too(openai: Scripted) -> None:
+    async def cell() -> list[Event]:
+        return run(openai)
+
+    assert isinstance(asyncio.run(cell())[-1], Done)
 
 
 def test_several_tokens_in_one_message_are_several_steps() -> None:

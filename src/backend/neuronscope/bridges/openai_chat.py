@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import logging
 import threading
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,13 +106,13 @@ class ChatGeneration:
         """Start, a step for each piece, and how it ended."""
         yield self.start
         try:
-            with asyncio.Runner() as runner:
+            with _loop_of_its_own() as loop:
                 pieces = self._pieces()
                 try:
-                    yield from self._steps(runner, pieces)
+                    yield from self._steps(loop, pieces)
                 finally:
                     # Left to the loop's own end, it would be closed beside what it holds open, not before it.
-                    runner.run(pieces.aclose())
+                    asyncio.run_coroutine_threadsafe(pieces.aclose(), loop).result()
         except NeuronScopeError as error:
             yield Failed(error.code, error.message, error.hint)
         except Exception as error:
@@ -119,9 +120,9 @@ class ChatGeneration:
             broken = WorkFailed(f"The answer could not be read ({type(error).__name__}).", str(error)[:300])
             yield Failed(broken.code, broken.message, broken.hint)
 
-    def _steps(self, runner: asyncio.Runner, pieces: AsyncGenerator[Piece | Finish]) -> Generator[Event]:
+    def _steps(self, loop: asyncio.AbstractEventLoop, pieces: AsyncGenerator[Piece | Finish]) -> Generator[Event]:
         for number in itertools.count():
-            piece = runner.run(self._next(pieces))
+            piece = self._wait(asyncio.run_coroutine_threadsafe(self._next(pieces), loop))
             if piece is None or isinstance(piece, Finish):
                 yield Done("stopped" if piece is None else piece.reason)
                 return
@@ -130,6 +131,14 @@ class ChatGeneration:
                 yield Done("length")
                 return
             yield _step(number, piece)
+
+    def _wait(self, coming: Future[Piece | Finish | None]) -> Piece | Finish | None:
+        try:
+            return coming.result()
+        except KeyboardInterrupt:
+            # Ctrl+C ends the run and keeps what has come.
+            self.stop()
+            return coming.result()
 
     async def _next(self, pieces: AsyncGenerator[Piece | Finish]) -> Piece | Finish | None:
         """The next piece; None once the run was stopped."""
@@ -140,7 +149,7 @@ class ChatGeneration:
         try:
             return None if self._stopped.is_set() else await anext(pieces)
         except asyncio.CancelledError:
-            return None  # by stop, or by Ctrl+C
+            return None  # by stop
         except StopAsyncIteration:
             raise ChatServerFailed(
                 "The chat server broke off in the middle of its answer.", "It may have ended; start it again."
@@ -171,6 +180,21 @@ class ChatGeneration:
             f"{self.model_id} can't be looked into: {NO_ACTIVATIONS}, {consequence}.",
             "Load the model itself in NeuronScope, from its folder, its GGUF file or the hub.",
         )
+
+
+@contextmanager
+def _loop_of_its_own() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread of its own: in a notebook the caller's thread runs one already."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="chat", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def _step(number: int, piece: Piece) -> Step:
