@@ -27,6 +27,12 @@ export type LoadRequest = Schemas["LoadRequest"];
 export type ModelCard = Schemas["ModelCard"];
 export type ModelEntry = Schemas["ModelEntry"];
 export type Need = Schemas["Need"];
+export type NeuronPage = Schemas["NeuronPage"];
+export type NeuronRow = Schemas["NeuronRow"];
+export type NeuronTableAsked = Omit<
+  NonNullable<paths["/api/neurons"]["get"]["parameters"]["query"]>,
+  "offset" | "limit"
+>;
 export type NeuronTop = Schemas["NeuronTop"];
 export type NextToken = Schemas["NextToken"];
 export type Parameter = Schemas["ParameterOut"];

@@ -1,6 +1,10 @@
 /** Hands a text to the person as a file. */
-export function downloadText(name: string, type: string, text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type }));
+export const downloadText = (name: string, type: string, text: string) =>
+  downloadBlob(name, new Blob([text], { type }));
+
+/** Hands bytes to the person as a file. */
+export function downloadBlob(name: string, blob: Blob): void {
+  const address = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

@@ -33,7 +33,13 @@ it("says bytes as bytes, with their pace", () => {
   expect(paceText(at(1e9, 2e9), 5e7)).toBe("50.0 MB/s · 20 s left");
   expect(paceText(at(1e9, null), 5e7)).toBe("50.0 MB/s");
   expect(paceText(at(1e9, 2e9), null)).toBe("");
-  expect(paceText(job(), 10)).toBe("");
+  expect(paceText(job({ progress: { done: 1, total: 9, unit: "", phase: "" } }), 10)).toBe("");
+});
+
+it("says how fast documents are read", () => {
+  expect(paceText(job(), 50)).toBe("50 documents/s · 15 s left");
+  expect(paceText(job(), 0.5)).toBe("0.5 documents/s · 25 min left");
+  expect(paceText(job(), null)).toBe("");
 });
 
 it("takes only texts from a result", () => {

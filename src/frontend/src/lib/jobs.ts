@@ -1,7 +1,7 @@
 /** What a job's state means for a person and for polling. */
 
 import type { Job } from "@/api/types";
-import { formatBytes, formatDuration } from "./format";
+import { formatBytes, formatCount, formatDuration } from "./format";
 import { secondsLeft } from "./rate";
 
 type State = Job["state"];
@@ -33,12 +33,16 @@ export function progressText(job: Pick<Job, "progress" | "state">): string {
   return done > 0 ? `${show(done)} ${unit}`.trim() : "working";
 }
 
-/** How fast bytes come and how long the rest takes; "" where that can't be told or says nothing. */
+/** How fast it goes and how long the rest takes; "" where that can't be told or says nothing. */
 export function paceText(job: Pick<Job, "progress" | "state">, rate: number | null): string {
   const { done, total, unit } = job.progress;
-  if (rate === null || unit !== "bytes") return "";
+  if (rate === null || unit === "") return "";
   const left = secondsLeft(done, total, rate);
-  return `${formatBytes(rate)}/s${left === null ? "" : ` · ${formatDuration(left)} left`}`;
+  const pace =
+    unit === "bytes"
+      ? formatBytes(rate)
+      : `${rate < 10 ? rate.toFixed(1) : formatCount(Math.round(rate))} ${unit}`;
+  return `${pace}/s${left === null ? "" : ` · ${formatDuration(left)} left`}`;
 }
 
 /** Milliseconds to the next look, or false when nothing will change any more. */

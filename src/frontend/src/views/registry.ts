@@ -1,6 +1,12 @@
 /** The views, one row each: a new view is its folder and a row here. */
 
-import { IconActivity, IconGridDots, IconMessageCircle, type TablerIcon } from "@tabler/icons-react";
+import {
+  IconActivity,
+  IconDatabase,
+  IconGridDots,
+  IconMessageCircle,
+  type TablerIcon,
+} from "@tabler/icons-react";
 import { type ComponentType, lazy } from "react";
 
 export interface View {
@@ -36,5 +42,13 @@ export const VIEWS: readonly View[] = [
     about: "Read which text drives one neuron",
     icon: IconActivity,
     component: lazy(() => import("./neuron/NeuronView")),
+  },
+  {
+    id: "indexes",
+    path: "/indexes",
+    title: "Indexes",
+    about: "Build indexes over a corpus and list every neuron of one",
+    icon: IconDatabase,
+    component: lazy(() => import("./indexes/IndexesView")),
   },
 ];

@@ -28,6 +28,15 @@ export function useBuildIndex() {
   });
 }
 
+export function useDeleteIndex() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (indexId: string) =>
+      unwrap(client.DELETE("/api/indexes/{index_id}", { params: { path: { index_id: indexId } } })),
+    onSettled: () => queries.invalidateQueries({ queryKey: ["indexes"] }),
+  });
+}
+
 export function useUploadCorpus() {
   const queries = useQueryClient();
   return useMutation({

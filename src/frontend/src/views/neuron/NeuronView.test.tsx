@@ -1,10 +1,10 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
+import { corpusName } from "@/lib/corpusName";
 import { everyday, INDEX_ID, index, job, neuronTop } from "@/testing/fixtures";
 import { expectAccessible, renderAt } from "@/testing/render";
 import { type FakeServer, failure, fakeServer, never } from "@/testing/server";
-import { corpusName } from "./corpusName";
 import NeuronView from "./NeuronView";
 import { peakPlace, reachOf } from "./peaks";
 

@@ -1,6 +1,6 @@
 import { Anchor, FileButton, Group, Text } from "@mantine/core";
 import { useUploadCorpus } from "@/api/queries/indexes";
-import { corpusName } from "./corpusName";
+import { corpusName } from "@/lib/corpusName";
 
 /** Takes a text file of the person's own as a corpus. */
 export function CorpusUpload({ onUploaded }: { onUploaded: (corpus: string) => void }) {
