@@ -20,3 +20,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(precision if name == "compare_precisions" else scope, name)
     raise AttributeError(f"module 'neuronscope' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -128,3 +128,28 @@ def _write_too_much(path: Path) -> None:
 
 def _refuse(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_a_step_kept_comes_as_arrays(tmp_path: Path) -> None:
+    from neuronscope.capture.generate import Generation
+    from neuronscope.runtime.run import Run
+    from support.runs import request, tiny
+
+    paths = []
+    for config in ({"topk": 5, "quantization": "f32"}, {"capture_mode": "full", "quantization": "f32"}):
+        run = Run(Generation(tiny("llama"), request(3), config), tmp_path)
+        list(run)
+        paths.append(run.path)
+    assert paths[0] is not None
+    assert paths[1] is not None
+    with Trace.open(paths[0]) as few, Trace.open(paths[1]) as whole:
+        kept, full = few.values(2, "mlp_act.1"), whole.values(2, "mlp_act.1")["values"][0]
+        order = np.argsort(-np.abs(full), kind="stable")[:5]
+        assert kept["indices"][0].tolist() == order.tolist()
+        np.testing.assert_array_equal(kept["values"][0], full[order])
+        with pytest.raises(NotCaptured, match="Step 0 kept statistics only"):
+            few.values(0, "mlp_act.1")
+        with pytest.raises(NotCaptured, match=r"kept nothing of ln1\.0"):
+            few.values(2, "ln1.0")
+    with Trace.open(_write(tmp_path / "t_capture.trace")) as trace:
+        np.testing.assert_array_equal(trace.values(0, "mlp_act.1")["values"], VALUES)

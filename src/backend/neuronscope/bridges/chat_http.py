@@ -110,7 +110,8 @@ def _told(address: str) -> Iterator[None]:
         yield
     except httpx.ConnectError as error:
         raise ChatServerFailed(
-            f"No chat server answers at {address}.", "Start its local server, or name its address with --chat-server."
+            f"No chat server answers at {address}.",
+            "Start its local server, or name its address: serve --chat-server or chat --server.",
         ) from error
     except httpx.TimeoutException as error:
         raise ChatServerFailed(

@@ -57,3 +57,10 @@ def attention_summaries(rows: F32, logs: F32, top: int) -> tuple[F32, I32, F32]:
     entropy = np.empty(height, np.float32)
     summarise_attention(rows, logs, held, weights, keys, entropy)
     return weights, keys, entropy
+
+
+def prepare() -> None:
+    """Compile the loops, or read them from where they were kept, before a first run waits for it."""
+    rows = np.zeros((1, 2), np.float32)
+    stats_and_strongest(rows, 1)
+    attention_summaries(np.exp(rows), rows, 1)

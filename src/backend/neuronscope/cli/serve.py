@@ -65,6 +65,7 @@ def command(
         from neuronscope.bridges.mri_socket import MriSocket
 
         alongside.append(lambda services: MriSocket(mri_port).join(services.live))
+        click.echo(f"LLMRI's viewer can connect to 127.0.0.1:{mri_port}; docs/live.md says what it is sent.")
     serve(
         settings,
         Workspace.default(),

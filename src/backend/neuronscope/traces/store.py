@@ -18,6 +18,7 @@ from neuronscope.core.errors import Damaged, NotCaptured, NotFound
 from neuronscope.core.events import Done, Entry, Receipt, Step, Token, to_map
 from neuronscope.traces.codec import WHOLE, unpack_encoded, unpack_receipt, unpack_step, unpack_tensor
 from neuronscope.traces.in_use import hold, let_go
+from neuronscope.traces.payloads import decode
 from neuronscope.traces.writer import APPLICATION_ID, FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -84,6 +85,20 @@ class Trace:
             raise NotCaptured(f"This trace did not keep {address}{self._at(step)}.", self._kept_instead(step))
         return unpack_tensor(row[0])
 
+    def values(self, step: int, address: str) -> dict[str, Any]:
+        """What a step kept of a tensor, as arrays by the names of :func:`~neuronscope.traces.payloads.decode`.
+
+        Of a default run ``indices [position, k]`` and ``values [position, k]`` of the strongest units, and their
+        ``positions`` in the step. Raises :class:`NotCaptured` where it kept statistics only or nothing.
+        """
+        entry = next((e for e in self.step(step, tensors=True).entries if e.address == address), None)
+        if entry is None or entry.payload is None:
+            what = "nothing" if entry is None else "statistics only"
+            raise NotCaptured(f"Step {step} kept {what} of {address}.", "trace.points says what was watched.")
+        if entry.payload.get("kind") in WHOLE and "dtype" not in entry.payload:
+            return {"values": self.tensor(step, address), "first_key": 0}
+        return decode(entry.payload, entry.shape)
+
     def _at(self, step: int) -> str:
         return f" whole at step {step}" if self.step_count > 1 else ""
 
@@ -91,7 +106,10 @@ class Trace:
         query = "SELECT address FROM tensors WHERE step=? ORDER BY rowid LIMIT 9"
         whole = [row[0] for row in self._db.execute(query, (step,))]
         if not whole:
-            return "Its steps hold statistics and the strongest values only; generate with capture_mode full, or capture the text."
+            return (
+                "Its steps hold statistics and the strongest values (trace.values); "
+                'generate with config={"capture_mode": "full"}, or capture the text.'
+            )
         return f"It holds {', '.join(whole[:8])}{' …' if len(whole) > 8 else ''}. Capture again with this point."
 
     def to_pandas(self, address: str) -> pd.DataFrame:
