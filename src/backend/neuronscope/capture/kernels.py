@@ -121,16 +121,22 @@ def _strongest(row: F32, raw: U32, bins: I32, near: I64, indices: I32, values: F
     for i in range(count - taken):
         indices[taken + i] = near[i]
     # Only values of one bin are still out of order, so each moves a few places at most.
-    for i in range(1, taken):
-        chosen = indices[i]
-        size = raw[chosen] & MAGNITUDE
-        j = i - 1
-        while j >= 0 and (raw[indices[j]] & MAGNITUDE) < size:
-            indices[j + 1] = indices[j]
-            j -= 1
-        indices[j + 1] = chosen
+    _move_back(indices, taken, raw)
     for i in range(count):
         values[i] = row[indices[i]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _move_back(places: I32 | I64, count: int, raw: U32) -> None:
+    """Each of the first ``count`` places as far back as there are smaller magnitudes before it; equals keep their order."""
+    for i in range(1, count):
+        chosen = places[i]
+        size = raw[chosen] & MAGNITUDE
+        j = i - 1
+        while j >= 0 and (raw[places[j]] & MAGNITUDE) < size:
+            places[j + 1] = places[j]
+            j -= 1
+        places[j + 1] = chosen
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -144,14 +150,7 @@ def _order(near: I64, found: int, raw: U32) -> None:
         for i in range(found):
             near[i] = keys[i] & 0xFFFFFFFF
         return
-    for i in range(1, found):
-        chosen = near[i]
-        size = raw[chosen] & MAGNITUDE
-        j = i - 1
-        while j >= 0 and (raw[near[j]] & MAGNITUDE) < size:
-            near[j + 1] = near[j]
-            j -= 1
-        near[j + 1] = chosen
+    _move_back(near, found, raw)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
