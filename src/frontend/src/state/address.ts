@@ -30,10 +30,11 @@ export function usePatch(): Patcher {
 
 export const useModelId = () => useParams().get("model") ?? BUNDLED_MODEL;
 
-/** Address of a neuron's page that keeps the model and the trace, so that the way back is there. */
+/** Address of a neuron's page that keeps the model, the trace, so that the way back is there, and the chosen index. */
 export function neuronHref(search: string, modelId: string, unit: string): string {
-  const trace = new URLSearchParams(search).get("trace");
-  return `/neuron${patchSearch("", { model: modelId, unit, trace })}`;
+  const params = new URLSearchParams(search);
+  const [trace, index] = [params.get("trace"), params.get("index")];
+  return `/neuron${patchSearch("", { model: modelId, unit, trace, index })}`;
 }
 
 export function useNeuronHref(): (unit: string) => string {

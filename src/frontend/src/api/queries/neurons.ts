@@ -37,6 +37,30 @@ export const useTokenTop = (modelId: string, token: string, indexId: string | nu
     staleTime: 60_000,
   });
 
+/** The neurons that go most with one over the index's sample, with it or against it. */
+export const useNeighbours = ({ modelId, layer, unit, k, indexId }: NeuronAsked, enabled: boolean) =>
+  useQuery({
+    queryKey: ["neuron", "neighbours", modelId, layer, unit, k, indexId],
+    queryFn: ({ signal }) =>
+      unwrap(
+        client.GET("/api/neurons/neighbours", {
+          params: {
+            query: {
+              model_id: modelId,
+              layer,
+              unit,
+              k,
+              point: "mlp_act",
+              ...(indexId ? { index_id: indexId } : {}),
+            },
+          },
+          signal,
+        }),
+      ),
+    enabled,
+    staleTime: 60_000,
+  });
+
 export const useProbe = () =>
   useMutation({
     mutationFn: (asked: { modelId: string; layer: number; unit: number; text: string }) =>

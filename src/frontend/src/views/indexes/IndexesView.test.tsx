@@ -58,6 +58,16 @@ describe("the table", () => {
     await expectAccessible(document.body);
   });
 
+  it("leads to the neuron in the index that was chosen", async () => {
+    const other = index({ index_id: "x_00000000000000000000000002", corpus: "local/mine" });
+    server.on("GET /api/indexes", { body: { indexes: [index(), other] } });
+    renderAt("/indexes", <IndexesView />);
+    await userEvent.click(await screen.findByRole("button", { name: "local/mine" }));
+    await waitFor(() => expect(asked()?.get("index_id")).toBe(other.index_id));
+    const first = await screen.findByRole("link", { name: "mlp_act.0:0" });
+    expect(first.getAttribute("href")).toContain(`index=${other.index_id}`);
+  });
+
   it("lets the server sort, and turns the order", async () => {
     renderAt("/indexes", <IndexesView />);
     await screen.findByRole("link", { name: "mlp_act.0:0" });

@@ -60,6 +60,26 @@ describe("with an index", () => {
     expect(server.calls.find((call) => call.path === "/api/tokens/top")?.query.get("token")).toBe(" +");
   });
 
+  it("finds its neighbours when asked, and says why it could not", async () => {
+    server.on("GET /api/neurons/neighbours", failure(400, "bad_request", "The index keeps no sample."));
+    renderAt(AT, <NeuronView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Find its neighbours" }));
+    expect(await screen.findByText("The index keeps no sample.")).toBeVisible();
+    const neighbours = [
+      { point: "mlp_act", layer: 1, unit: 2, correlation: 0.75 },
+      { point: "mlp_act", layer: 0, unit: 4, correlation: -0.5 },
+    ];
+    const body = { model_id: "", index_id: INDEX_ID, names: ["mlp_act.0:7"], sample: 950, neighbours };
+    server.on("GET /api/neurons/neighbours", { body });
+    await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+    const link = await screen.findByRole("link", { name: "mlp_act.1:2" });
+    expect(link.getAttribute("href")).toContain("unit=mlp_act.1:2");
+    expect(screen.getByText("−0.5000")).toBeVisible();
+    expect(screen.getByText("over a sample of 950 tokens")).toBeVisible();
+    expect(window.location.search).toContain("near=1");
+    expect(server.calls.findLast((call) => call.path.endsWith("/neighbours"))?.query.get("unit")).toBe("7");
+  });
+
   it("reads any text as it is typed", async () => {
     server.on("POST /api/neurons/activations", {
       body: {

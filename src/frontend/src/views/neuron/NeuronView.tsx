@@ -12,6 +12,7 @@ import { readInt } from "@/lib/url";
 import { useModelId, useParams } from "@/state/address";
 import { Contexts } from "./Contexts";
 import { IndexBuilder } from "./IndexBuilder";
+import { Neighbours } from "./Neighbours";
 import classes from "./Neuron.module.css";
 import { NeuronHeader } from "./NeuronHeader";
 import { Ngrams } from "./Ngrams";
@@ -92,6 +93,7 @@ function NeuronPage({ layer, index }: { layer: number; index: number }) {
             <>
               <TokenTable top={top.data ?? null} failed={top.error !== null} onPick={tokenNeurons.pick} />
               <Ngrams top={top.data ?? null} failed={top.error !== null} />
+              <Neighbours layer={layer} index={index} indexId={indexId} />
             </>
           )}
         </Stack>
