@@ -117,20 +117,27 @@ export default function ExploreView() {
 /** What a run keeps of its steps is drawn in Live; Explore draws tensors that were kept whole. */
 function OfRun({ trace }: { trace: TraceDetail }) {
   const { search } = useLocation();
+  const setRerun = useSession((session) => session.setRerun);
   return (
     <Banner tone="info" title={`This trace is of a run with ${trace.steps} steps`}>
       <Group justify="space-between" gap="xs">
         <Text size="sm">
-          Here is what it kept whole of its prompt, if anything. Live shows it step by step.
+          Most runs keep the strongest values of each step, which Live shows. Explore needs whole tensors:
+          capture the prompt to see them.
         </Text>
-        <Button
-          component={Link}
-          to={{ pathname: "/live", search: patchSearch(search, { tab: null }) }}
-          size="compact-sm"
-          variant="default"
-        >
-          Open it in Live
-        </Button>
+        <Group gap="xs">
+          <Button size="compact-sm" variant="default" onClick={() => setRerun(true)}>
+            Capture its prompt
+          </Button>
+          <Button
+            component={Link}
+            to={{ pathname: "/live", search: patchSearch(search, { tab: null }) }}
+            size="compact-sm"
+            variant="default"
+          >
+            Open it in Live
+          </Button>
+        </Group>
       </Group>
     </Banner>
   );
