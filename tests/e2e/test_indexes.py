@@ -81,9 +81,10 @@ def test_an_index_is_built_sorted_narrowed_and_leads_to_its_neurons(page: Page, 
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_label("Strongest on")).to_have_value("")
 
+    total = running.client.get("/api/neurons", params={"model_id": BUNDLED, "index_id": index[1]}).json()["found"]
+    expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", str(total + 1))
     page.get_by_test_id("neurons").focus()
     page.keyboard.press("End")
-    total = running.client.get("/api/neurons", params={"model_id": BUNDLED, "index_id": index[1]}).json()["found"]
     expect(page.locator(f'tr[aria-rowindex="{total + 1}"]')).to_have_attribute("data-testid", "neuron")
     rates = running.client.get(
         "/api/neurons", params={"index_id": index[1], "sort": "firing_rate", "offset": total - 1}

@@ -42,6 +42,8 @@ def loading(page: Page) -> Any:
 
 
 def test_a_load_cancelled_half_way_leaves_the_page_and_the_server_as_they_say(page: Page, running: Program) -> None:
+    # Tests of other pages may have loaded it in this server.
+    running.client.post("/api/models/unload", json={"model_id": SLOW})
     choose_model(page, BUNDLED)
     open_options(page, SLOW)
     page.get_by_role("radio", name="NF4").click()  # to quantize takes its time, so there is a half way
