@@ -20,8 +20,10 @@ TESTS = Path(__file__).resolve().parents[1]
 def measure_load(folder: Path, dtype: str, quantization: str) -> dict[str, Any]:
     """The figures of one load in a fresh process, in bytes."""
     command = [sys.executable, "-m", "support.loading", str(folder), dtype, quantization]
+    # With as many threads as a user's process has, since each may hold buffers of its own.
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     done = subprocess.run(
-        command, cwd=TESTS, env={**os.environ, "PYTHONPATH": str(TESTS)}, capture_output=True, text=True
+        command, cwd=TESTS, env={**environment, "PYTHONPATH": str(TESTS)}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-2000:]
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
