@@ -14,6 +14,6 @@ export function useRunAnalysis() {
   return useMutation({
     mutationFn: ({ name, body }: { name: string; body: AnalysisRequest }) =>
       unwrap(client.POST("/api/analyses/{name}", { params: { path: { name } }, body })),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["jobs"] }),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["jobs"] }),
   });
 }

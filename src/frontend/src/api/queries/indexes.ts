@@ -24,7 +24,7 @@ export function useBuildIndex() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (body: IndexRequest) => unwrap(client.POST("/api/indexes", { body })),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["jobs"] }),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["jobs"] }),
   });
 }
 

@@ -12,7 +12,10 @@ export const useJobs = () =>
     refetchInterval: ({ state }) => (state.data?.jobs.some(isActive) ? 1000 : 15_000),
   });
 
-/** One job, polled until it ends; `onEnd` is called once, when a job seen at work stops. */
+/**
+ * One job, polled until it ends; `onEnd` is called once for it, also where the first look finds it ended: a short job
+ * may be over before anybody looks.
+ */
 export function useJob(jobId: string | null, onEnd?: (job: Job) => void) {
   const query = useQuery({
     queryKey: ["job", jobId],
@@ -22,15 +25,12 @@ export function useJob(jobId: string | null, onEnd?: (job: Job) => void) {
     refetchInterval: ({ state }) => (state.error ? false : pollInterval(state.data)),
     staleTime: Number.POSITIVE_INFINITY,
   });
-  const worked = useRef<string | null>(null);
+  const told = useRef<string | null>(null);
   const job = query.data;
   useEffect(() => {
-    if (!job) return;
-    if (isActive(job)) worked.current = job.job_id;
-    else if (worked.current === job.job_id) {
-      worked.current = null;
-      onEnd?.(job);
-    }
+    if (!job || isActive(job) || told.current === job.job_id) return;
+    told.current = job.job_id;
+    onEnd?.(job);
   }, [job, onEnd]);
   return query;
 }

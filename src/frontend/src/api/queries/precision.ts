@@ -61,7 +61,7 @@ export function useCompare() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (body: PrecisionRequest) => unwrap(client.POST("/api/precisions", { body })),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["jobs"] }),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["jobs"] }),
   });
 }
 

@@ -24,6 +24,6 @@ export function useMeasureWeights() {
   return useMutation({
     mutationFn: (modelId: string) =>
       unwrap(client.POST("/api/models/weights", { body: { model_id: modelId } })),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["jobs"] }),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["jobs"] }),
   });
 }

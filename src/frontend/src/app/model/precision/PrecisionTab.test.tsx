@@ -46,6 +46,17 @@ describe("a comparison of two precisions", () => {
     expect(screen.getByRole("button", { name: "Compare" })).toBeDisabled();
   });
 
+  it("is shown also where it was over before anybody looked", async () => {
+    const over = job({ kind: "precision", state: "done", result: { comparison_id: COMPARISON_ID } });
+    server.on("POST /api/precisions", { status: 202, body: over });
+    server.on(`GET /api/jobs/${over.job_id}`, { body: over });
+    renderAt("/", <PrecisionTab card={{ model_id: "neuronscope/tiny" }} />);
+    expect(await screen.findByText("9 prompts")).toBeVisible();
+    await userEvent.click(screen.getByRole("button", { name: "Compare" }));
+    await waitFor(() => expect(window.location.search).toBe(`?precision=${COMPARISON_ID}`));
+    expect(await screen.findByText(/Layer 1 changes most/)).toBeVisible();
+  });
+
   it("is refused here where it makes no sense, and by the server with its reason", async () => {
     server.on("POST /api/precisions", failure(409, "insufficient_memory", "It needs 9 GB."));
     renderAt("/", <PrecisionTab card={{ model_id: "neuronscope/tiny" }} />);
