@@ -140,9 +140,30 @@ def test_one_unit_over_two_corpora(indexes: list[str], client: httpx.Client) -> 
     assert -1 <= units["correlation"] <= 1
 
 
+def test_what_a_unit_writes_is_its_column_through_the_norm_and_the_head(server: Any) -> None:
+    found = get(server.client, "/api/neurons/writes", **ONE, layer=1, unit=5, k=4)
+    assert (found["model_id"], found["unit"]) == ("local/one", "mlp_act.1:5")
+    model = server.services.engine.load("local/one").model
+    column = model.model.layers[1].mlp.down_proj.weight[:, 5] * model.model.norm.weight
+    logits = (model.lm_head.weight @ column).tolist()
+    order = sorted(range(1, 257), key=lambda i: -logits[i])  # token 0 is special
+    for side, wanted in (("top", order[:4]), ("bottom", order[:-5:-1])):
+        assert [token["id"] for token in found[side]] == wanted
+        assert [token["logit"] for token in found[side]] == pytest.approx([logits[i] for i in wanted], rel=1e-4)
+    assert found["mean"] == pytest.approx(float(np.mean([logits[i] for i in order])), abs=1e-6)
+    assert "the division by the size of the stream, in the final norm" in found["left_out"]
+    stream = get(server.client, "/api/neurons/writes", unit="resid_post.1:3", **ONE, k=1)
+    row = (model.lm_head.weight[1:, 3] * model.model.norm.weight[3]).tolist()
+    assert stream["top"][0]["id"] == int(np.argmax(row)) + 1
+
+
 @pytest.mark.parametrize(
     ("path", "query", "status"),
     [
+        ("writes", {"layer": 1, "unit": 99}, 400),
+        ("writes", {"layer": 1, "unit": 1, "k": 0}, 422),
+        ("writes", {"unit": "head_norm.1:1"}, 422),
+        ("writes", {"layer": 1, "unit": 1, "model_id": "local/none"}, 404),
         ("neighbours", {}, 400),
         ("neighbours", {"unit": 5}, 400),
         ("neighbours", {"layer": 1, "unit": 5, "units": "3"}, 400),

@@ -15,6 +15,8 @@ from neuronscope.api.schemas.unit_questions import (
     NeighbourQuery,
     ShortestRequest,
     TogetherRequest,
+    WritesAnswer,
+    WritesQuery,
 )
 from neuronscope.api.services import Services
 from neuronscope.api.units import asked_of, unit_of
@@ -43,6 +45,18 @@ def compare(services: Services, query: CompareQuery) -> CompareAnswer:
     other = services.shelf.choose(None, query.other_index_id)
     found = one.compare(other, unit_of(query), query.other_unit, query.k)
     return CompareAnswer.model_validate(found, from_attributes=True)
+
+
+def writes(services: Services, query: WritesQuery) -> WritesAnswer:
+    """The tokens that a unit directly raises and lowers, read off the model's weights."""
+    unit = unit_of(query)
+
+    def work(loaded: LoadedModel) -> WritesAnswer:
+        from neuronscope.models.cards.writes import writes
+
+        return WritesAnswer.model_validate({"model_id": loaded.model_id, **asdict(writes(loaded, unit, query.k))})
+
+    return services.engine.run(services.present(query.model_id), work)
 
 
 def start_together(services: Services, body: TogetherRequest) -> JobOut:

@@ -657,6 +657,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/neurons/writes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tokens that a neuron directly raises and lowers: its direction in the stream through the final norm and the head */
+        get: operations["list_writes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/neurons/together": {
         parameters: {
             query?: never;
@@ -2776,6 +2793,47 @@ export interface components {
             first: components["schemas"]["TokenStat"] | components["schemas"]["NgramStat"] | null;
             /** Second */
             second: components["schemas"]["TokenStat"] | components["schemas"]["NgramStat"] | null;
+        };
+        /** WritesAnswer */
+        WritesAnswer: {
+            /** Model Id */
+            model_id: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Top
+             * @description Those that the unit directly raises most, strongest first.
+             */
+            top: components["schemas"]["WrittenTokenOut"][];
+            /**
+             * Bottom
+             * @description Those that it lowers most.
+             */
+            bottom: components["schemas"]["WrittenTokenOut"][];
+            /**
+             * Mean
+             * @description Over the vocabulary, special tokens left out.
+             */
+            mean: number;
+            /** Std */
+            std: number;
+            /**
+             * Left Out
+             * @description What the direct path does not hold.
+             */
+            left_out: string[];
+        };
+        /** WrittenTokenOut */
+        WrittenTokenOut: {
+            /** Id */
+            id: number;
+            /** Token */
+            token: string;
+            /**
+             * Logit
+             * @description What one unit of activation adds to the token's logit, before the norms divide.
+             */
+            logit: number;
         };
         /** TogetherRequest */
         TogetherRequest: {
@@ -5375,6 +5433,59 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CompareAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_writes: {
+        parameters: {
+            query: {
+                /** @description Left out where ``unit`` is a whole name. */
+                layer?: number | null;
+                /** @description A neuron's number, or a unit's name such as ``resid_post.3:17``. */
+                unit: number | string;
+                model_id?: string | null;
+                /** @description Tokens at either end. */
+                k?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WritesAnswer"];
                 };
             };
             /** @description Unprocessable Entity */

@@ -27,6 +27,8 @@ from neuronscope.api.schemas.unit_questions import (
     NeighbourQuery,
     ShortestRequest,
     TogetherRequest,
+    WritesAnswer,
+    WritesQuery,
 )
 
 _EXPORT = binary("text/csv", "A file to keep: CSV in UTF-8, or Parquet", "application/vnd.apache.parquet")
@@ -73,6 +75,12 @@ def list_neighbours(query: NeighbourQuery) -> Response:
 def compare_units(query: CompareQuery) -> Response:
     """One unit over two corpora or in two models: two indexes side by side"""
     return reply(unit_questions.compare(services(), query))
+
+
+@api.get("/neurons/writes", responses={200: WritesAnswer})
+def list_writes(query: WritesQuery) -> Response:
+    """The tokens that a neuron directly raises and lowers: its direction in the stream through the final norm and the head"""
+    return reply(unit_questions.writes(services(), query))
 
 
 @api.post("/neurons/together", responses={202: JobOut})

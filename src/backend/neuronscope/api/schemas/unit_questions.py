@@ -107,3 +107,30 @@ class ShortestRequest(UnitRequest):
     """Of the activation, what has to stay."""
     budget: int = Field(500_000, ge=1, le=100_000_000)
     """Tokens that are run at most."""
+
+
+class WritesQuery(UnitRequest):
+    model_id: ModelId | None = None
+    k: int = Field(10, ge=1, le=200)
+    """Tokens at either end."""
+
+
+class WrittenTokenOut(Answer):
+    id: int
+    token: str
+    logit: float
+    """What one unit of activation adds to the token's logit, before the norms divide."""
+
+
+class WritesAnswer(Answer):
+    model_id: str
+    unit: str
+    top: list[WrittenTokenOut]
+    """Those that the unit directly raises most, strongest first."""
+    bottom: list[WrittenTokenOut]
+    """Those that it lowers most."""
+    mean: float
+    """Over the vocabulary, special tokens left out."""
+    std: float
+    left_out: list[str]
+    """What the direct path does not hold."""
