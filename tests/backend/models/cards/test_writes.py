@@ -56,7 +56,7 @@ def expect_logits(found: Writes, wanted: Tensor, loaded: LoadedModel) -> None:
 def test_it_is_the_column_through_norms_and_head(family: str, layer: int) -> None:
     loaded = loaded_family(family)
     model: Any = loaded.model
-    own = output_projection(model, family, layer).weight
+    own: Any = output_projection(model, family, layer).weight
     direction = own[UNIT] if family == "gpt2" else own[:, UNIT]
     if family == "gpt2":
         direction = model.transformer.ln_f.weight * (direction - direction.mean())
