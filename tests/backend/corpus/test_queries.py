@@ -18,7 +18,9 @@ from neuronscope.core.errors import BadRequest
 from neuronscope.corpus.bands import in_band
 from neuronscope.corpus.bins import kurtosis
 from neuronscope.corpus.builder import build_index
-from neuronscope.corpus.grams import LONGEST, Grams, order_of
+from neuronscope.corpus.columns import counts_of
+from neuronscope.corpus.gram_order import count_runs, write_order
+from neuronscope.corpus.grams import LONGEST, Grams
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings
 from neuronscope.corpus.readers import from_texts
@@ -78,16 +80,26 @@ def test_lift_is_the_ratio_of_two_shares(index: Index, rows: list[Row], units: l
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=1, max_size=8), st.integers(1, 5))
-def test_runs_are_counted_within_windows(windows: list[list[int]], n: int) -> None:
+@given(
+    st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=1, max_size=8),
+    st.integers(1, 5),
+    st.integers(1, 40),
+)
+def test_runs_are_counted_within_windows(
+    tmp_path_factory: pytest.TempPathFactory, windows: list[list[int]], n: int, at_once: int
+) -> None:
     tokens = np.array([i for window in windows for i in window], np.int32)
     starts = np.cumsum([0, *map(len, windows)])
-    grams = Grams(tokens, starts, order_of(tokens, starts))
+    path = tmp_path_factory.mktemp("order") / "gram_order.npy"
+    write_order(path, tokens, starts, at_once)
+    grams = Grams(tokens, starts, np.load(path), np.cumsum([0, *counts_of(tokens)]))
     found = Counter(tuple(w[at : at + n]) for w in windows for at in range(len(w) - n + 1))
-    asked = [*found, (9,) * n, (3, 0, 1, 2, 2)[:n]]
-    assert grams.counts(asked).tolist() == [found[run] for run in asked]
+    asked = [*found, (9,) * n, (3, 0, 1, 2, 2)[:n], (1,)]
+    alone = Counter(i for window in windows for i in window)
+    assert grams.counts(asked).tolist() == [found[run] for run in asked[:-1]] + [alone[1]]
     special = np.array([True, False, False, False])
-    assert grams.total(n, special) == sum(count for run, count in found.items() if 0 not in run)
+    runs = sum(count for run, count in found.items() if 0 not in run)
+    assert count_runs(tokens, starts, special)[n - 1] == runs
     for run in found:
         places = grams.places(run, 100).tolist()
         assert places == sorted(p for p in range(len(tokens)) if _run_at(tokens, starts, p, n) == run)

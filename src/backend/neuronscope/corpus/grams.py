@@ -6,7 +6,6 @@ A run lies within one window. Beyond a window's end stands nothing, which sorts 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,33 +14,24 @@ LONGEST = 5
 """Tokens of the longest run that is told apart."""
 
 
-def order_of(tokens: NDArray[np.int32], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All places of ``tokens``, sorted by the :data:`LONGEST` tokens from each on, then by place."""
-    # Tokens left in the window, from each place on; more than can matter are not told apart.
-    left = np.full(len(tokens), LONGEST, np.int8)
-    for step in range(1, LONGEST):
-        ends = starts[1:] - step
-        left[ends[ends >= starts[:-1]]] = step
-    order = np.arange(len(tokens))
-    for step in reversed(range(LONGEST)):
-        column = np.full(len(tokens), -1, np.int32)
-        inside = np.flatnonzero(left > step)
-        column[inside] = tokens[inside + step]
-        order = order[np.argsort(column[order], kind="stable")]
-    return order
-
-
 class Grams:
-    """Counts and places of runs of token ids. ``tokens`` and ``starts`` are the corpus, ``order`` is of :func:`order_of`."""
+    """Counts and places of runs of token ids.
 
-    def __init__(self, tokens: NDArray[np.int32], starts: NDArray[np.int64], order: NDArray[np.int64]) -> None:
-        self._tokens, self._starts, self._order = tokens, starts, order
+    ``tokens`` and ``starts`` are the corpus; ``order`` holds its places as :mod:`neuronscope.corpus.gram_order` sorts them,
+    those that begin with the id ``i`` from ``firsts[i]`` to before ``firsts[i + 1]``.
+    """
+
+    def __init__(
+        self,
+        tokens: NDArray[np.int32],
+        starts: NDArray[np.int64],
+        order: NDArray[np.int64],
+        firsts: NDArray[np.int64],
+    ) -> None:
+        self._tokens, self._starts, self._order, self._firsts = tokens, starts, order, firsts
 
     def counts(self, grams: Sequence[Sequence[int]]) -> NDArray[np.int64]:
         """How often each run of 1 to :data:`LONGEST` ids occurs; all are searched for at once."""
-        if all(len(gram) == 1 for gram in grams):
-            found: NDArray[np.int64] = self._alone[[min(gram[0], len(self._alone) - 1) for gram in grams]]
-            return found
         low, high = self._range(grams)
         return high - low
 
@@ -52,37 +42,29 @@ class Grams:
         # Runs of full length are sorted by place already; shorter ones are not.
         return np.sort(found)[:most]
 
-    @cached_property
-    def _alone(self) -> NDArray[np.int64]:
-        """How often each token occurs, and a zero at the end for those beyond."""
-        return np.append(np.bincount(self._tokens), 0)
-
-    def total(self, n: int, special: NDArray[np.bool_]) -> int:
-        """How many places a run of ``n`` tokens, none of them special, starts at."""
-        ends = np.diff(self._starts)
-        count, chunk = 0, 1 << 15
-        for first in range(0, len(ends), chunk):
-            edges = self._starts[first : first + chunk + 1]
-            bad = np.concatenate(([0], np.cumsum(special[self._tokens[edges[0] : edges[-1]]])))
-            place = np.arange(edges[-1] - edges[0] - n + 1)
-            if not place.size:
-                continue
-            window = np.searchsorted(edges - edges[0], place, side="right") - 1
-            whole = place + n <= (edges - edges[0])[window + 1]
-            count += int((whole & (bad[place + n] == bad[place])).sum())
-        return count
-
     def _range(self, grams: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        wanted = np.full((len(grams), LONGEST), -2, np.int64)
-        for row, gram in enumerate(grams):
-            wanted[row, : len(gram)] = gram
-        both = self._search(np.concatenate((wanted, wanted)), np.arange(2 * len(wanted)) >= len(wanted))
-        return both[: len(wanted)], both[len(wanted) :]
+        """Where each run's places start in the order, and where they end."""
+        first = np.array([gram[0] for gram in grams], np.int64)
+        known = first < len(self._firsts) - 1
+        low, high = (np.where(known, self._firsts[np.where(known, first + step, 0)], 0) for step in (0, 1))
+        longer = np.array([n for n, gram in enumerate(grams) if len(gram) > 1 and known[n]], np.int64)
+        if longer.size:
+            wanted = np.full((len(longer), LONGEST), -2, np.int64)
+            for row, n in enumerate(longer.tolist()):
+                wanted[row, : len(grams[n])] = grams[n]
+            both = np.concatenate((longer, longer))
+            after = np.arange(len(both)) >= len(longer)
+            found = self._search(np.concatenate((wanted, wanted)), after, low[both], high[both])
+            low[longer], high[longer] = found[: len(longer)], found[len(longer) :]
+        return low, high
 
-    def _search(self, wanted: NDArray[np.int64], after: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Of each wanted run, how many places are smaller, or where ``after`` not greater; -2 is not compared."""
-        low = np.zeros(len(wanted), np.int64)
-        high = np.full(len(wanted), len(self._order))
+    def _search(
+        self, wanted: NDArray[np.int64], after: NDArray[np.bool_], low: NDArray[np.int64], high: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Of each wanted run the first place, from ``low`` to ``high``, that is not smaller, or where ``after`` greater.
+
+        -2 is not compared.
+        """
         while bool((low < high).any()):
             middle = (low + high) // 2
             at = self._order[middle.clip(max=len(self._order) - 1)]

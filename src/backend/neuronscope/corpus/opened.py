@@ -14,6 +14,7 @@ from neuronscope.core.address import Address, Unit
 from neuronscope.core.errors import BadAddress, BadRequest, Damaged
 from neuronscope.core.points import NEURONS
 from neuronscope.corpus.bins import BINS, POWERS, kurtosis
+from neuronscope.corpus.columns import counts_of
 from neuronscope.corpus.files import load, load_json
 from neuronscope.corpus.grams import Grams
 from neuronscope.corpus.manifest import COLUMNS, WIDTH, Manifest
@@ -47,6 +48,9 @@ class Opened:
         self._spread = load(folder / "spread.npy", np.int32, (units, BINS))
         self._powers = load(folder / "powers.npy", np.float64, (units, POWERS))
         self._gram_order = load(folder / "gram_order.npy", np.int64, (m.tokens_run,))
+        counted = folder / "gram_starts.npy"
+        # Indexes from before it was kept are read too: it is counted when it is needed.
+        self._gram_starts = load(counted, np.int64, (m.vocabulary + 1,)) if counted.is_file() else None
         self._inverse_starts = load(folder / "inverse_starts.npy", np.int64, (m.vocabulary + 1,))
         self._inverse_units = load(folder / "inverse_units.npy", np.int32, (m.pairs,))
         self._inverse_values = load(folder / "inverse_values.npy", np.float32, (m.pairs, 2))
@@ -60,7 +64,13 @@ class Opened:
             address: (first, count)
             for address, first, count in zip(self._addresses, self._firsts[:-1], m.units, strict=True)
         }
-        self._corpus_grams = Grams(self._tokens, self._window_starts, self._gram_order)
+
+    @cached_property
+    def _corpus_grams(self) -> Grams:
+        firsts = np.cumsum([0, *counts_of(self._tokens)]) if self._gram_starts is None else self._gram_starts
+        if len(firsts) != self.manifest.vocabulary + 1 or firsts[-1] != self.manifest.tokens_run:
+            raise damaged(self.folder, "its order of places does not fit its tokens")
+        return Grams(self._tokens, self._window_starts, self._gram_order, firsts)
 
     @property
     def moments(self) -> NDArray[np.float64]:

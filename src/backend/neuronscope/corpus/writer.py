@@ -12,6 +12,7 @@ document_windows.npy  int64 [document + 1]                     number of each do
 source_files.npy      int32 [document]                         number of the file that it came from; -1 for none
 source_lines.npy      int64 [document]                         its line or row there, from 1; 0 where it has none
 gram_order.npy        int64 [token]                            all places, sorted by the five tokens from each on
+gram_starts.npy       int64 [token id + 1]                     where the places of each token start there (CSR)
 values.npy            float32 [unit, k]                        strongest values, strong to weak
 keys.npy              int64 [unit, k]                          their places in tokens.npy; -1 where there are fewer
 documents.npy         int32 [unit, k]                          their documents
@@ -40,8 +41,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronscope.corpus.columns import Column, Rows, counts_of, last_up_to, values_at
 from neuronscope.corpus.files import Appender, save, save_json
-from neuronscope.corpus.grams import LONGEST, Grams, order_of
+from neuronscope.corpus.gram_order import count_runs, write_order
 from neuronscope.corpus.manifest import Manifest
 from neuronscope.corpus.plan import Plan
 from neuronscope.corpus.windows import Tokenizer
@@ -76,25 +78,29 @@ def write_index(
     created_at: str,
 ) -> None:
     """Write everything but the stream's own files, which are there already; the manifest last."""
-    tokens = np.load(folder / "tokens.npy", mmap_mode="r")
-    starts = np.load(folder / "window_starts.npy")
-    documents = np.load(folder / "document_windows.npy")
     save(folder / "values.npy", found.values)
     save(folder / "keys.npy", found.keys)
-    _write_places(folder, found.keys, starts, documents)
     save_in_pieces(folder / "excerpts.npy", found.excerpts)
     save(folder / "moments.npy", found.moments)
     save(folder / "spread.npy", found.spread)
     save(folder / "powers.npy", found.powers)
     save(folder / "sample_keys.npy", found.sample_keys)
     save_in_pieces(folder / "sample_values.npy", found.sample.T)
-    vocabulary = _write_vocabulary(folder, loaded, tokens)
-    pairs = _write_inverse(folder, found.keys, found.values, tokens, vocabulary)
-    order = order_of(tokens, starts)
-    save(folder / "gram_order.npy", order)
-    special = np.zeros(vocabulary, np.bool_)
-    special[[i for i in loaded.special_ids if i < vocabulary]] = True
-    grams = Grams(tokens, starts, order)
+    with (
+        Rows(folder / "tokens.npy") as tokens,
+        Rows(folder / "window_starts.npy") as starts,
+        Rows(folder / "document_windows.npy") as documents,
+    ):
+        _write_places(folder, found.keys, starts, documents)
+        counts = counts_of(tokens)
+        _write_vocabulary(folder, loaded, counts)
+        pairs = _write_inverse(folder, found.keys, found.values, tokens, len(counts))
+        write_order(folder / "gram_order.npy", tokens, starts)
+        save(folder / "gram_starts.npy", np.cumsum([0, *counts]))
+        special = np.zeros(len(counts), np.bool_)
+        special[[i for i in loaded.special_ids if i < len(counts)]] = True
+        runs = count_runs(tokens, starts, special)
+        windows, tokens_run = len(starts) - 1, len(tokens)
     Manifest(
         model_id=plan.model_id,
         model_key=plan.model_key,
@@ -118,13 +124,13 @@ def write_index(
         sampled=found.sampled,
         files=files,
         documents=plan.documents,
-        windows=len(starts) - 1,
+        windows=windows,
         shards=found.shards,
         tokens=found.counted,
-        tokens_run=len(tokens),
-        runs=tuple(grams.total(n, special) for n in range(1, LONGEST + 1)),
+        tokens_run=tokens_run,
+        runs=runs,
         pairs=pairs,
-        vocabulary=vocabulary,
+        vocabulary=len(counts),
         libraries=plan.libraries,
         created_at=created_at,
     ).write(folder)
@@ -137,40 +143,35 @@ def save_in_pieces(path: Path, array: NDArray[np.float32]) -> None:
             file.append(array[start : start + (1 << 12)])
 
 
-def _write_places(
-    folder: Path, keys: NDArray[np.int64], starts: NDArray[np.int64], documents: NDArray[np.int64]
-) -> None:
-    window = np.searchsorted(starts, keys, side="right") - 1
-    document = np.searchsorted(documents, window, side="right") - 1
-    absent = keys < 0
-    for name, column in (
-        ("documents", document),
-        ("windows", window - documents[document.clip(min=0)]),
-        ("positions", keys - starts[window.clip(min=0)]),
-    ):
-        save(folder / f"{name}.npy", np.where(absent, -1, column).astype(np.int32))
+def _write_places(folder: Path, keys: NDArray[np.int64], starts: Column, documents: Column) -> None:
+    there = keys >= 0
+    places, of = np.unique(keys[there], return_inverse=True)
+    window, start = last_up_to(starts, places)
+    document, first = last_up_to(documents, window)
+    for name, column in (("documents", document), ("windows", window - first), ("positions", places - start)):
+        table = np.full(keys.shape, -1, np.int32)
+        table[there] = column[of]
+        save(folder / f"{name}.npy", table)
 
 
-def _write_vocabulary(folder: Path, loaded: LoadedModel, tokens: NDArray[np.int32]) -> int:
-    """Texts of the tokens that occur; one more than the largest id."""
-    seen = np.zeros(0, np.int64)
-    for start in range(0, len(tokens), 1 << 22):
-        seen = np.union1d(seen, tokens[start : start + (1 << 22)])
-    shown = {str(token_id): [loaded.token_text(token_id), token_id in loaded.special_ids] for token_id in seen.tolist()}
+def _write_vocabulary(folder: Path, loaded: LoadedModel, counts: NDArray[np.int64]) -> None:
+    """Texts of the tokens that occur."""
+    seen = np.flatnonzero(counts).tolist()
+    shown = {str(token_id): [loaded.token_text(token_id), token_id in loaded.special_ids] for token_id in seen}
     save_json(folder / "vocabulary.json", shown)
-    return int(seen.max()) + 1
 
 
 def _write_inverse(
     folder: Path,
     keys: NDArray[np.int64],
     values: NDArray[np.float32],
-    tokens: NDArray[np.int32],
+    tokens: Column,
     vocabulary: int,
 ) -> int:
     """The inverse by token; the number of its pairs."""
     unit, slot = np.nonzero(keys >= 0)
-    peak = tokens[keys[unit, slot]].astype(np.int64)
+    places, of = np.unique(keys[unit, slot], return_inverse=True)
+    peak = values_at(tokens, places)[of].astype(np.int64)
     group, inverse, count = np.unique(peak * len(keys) + unit, return_inverse=True, return_counts=True)
     strongest = np.full(len(group), -np.inf, np.float32)
     np.maximum.at(strongest, inverse, values[unit, slot])
