@@ -16,7 +16,7 @@ from neuronscope.corpus.builder import build_index
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings
 from neuronscope.corpus.readers import from_texts
-from neuronscope.corpus.together import strongest_together
+from neuronscope.corpus.together import SLACK, strongest_together
 
 TEXTS = ["a cat sat on a cat", "", "on the mat " * 6, "猫 a cat", "the cat sat", "zq", "a cat sat on a cat"] * 2
 NAMES = [f"{address}:{unit}" for address, count in zip(HELD, UNITS, strict=True) for unit in range(count)]
@@ -69,7 +69,9 @@ def test_the_best_places_equal_brute_force_as_far_as_they_are_certain(
         assert context.activations == pytest.approx(places[context.doc, context.position][order].tolist(), abs=NEAR)
         assert context.scores[context.peak] == context.score
         assert len(context.scores) == len(context.tokens)
-    assert [c.score for c in found.contexts[: found.certain]] == pytest.approx(best[: found.certain], abs=NEAR)
+    # Scores closer than SLACK count as equal, so among them any may be told.
+    certain = [c.score for c in found.contexts[: found.certain]]
+    assert certain == pytest.approx(best[: found.certain], abs=SLACK + NEAR)
     shown = {(c.doc, c.position) for c in found.contexts}
     last = found.contexts[-1].score if len(found.contexts) == k else -np.inf
     bound = -np.inf if found.bound is None else found.bound
