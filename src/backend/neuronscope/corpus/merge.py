@@ -17,6 +17,7 @@ from neuronscope.corpus.commits import ShardPart, committed
 from neuronscope.corpus.files import Appender
 from neuronscope.corpus.moments import Total
 from neuronscope.corpus.plan import Plan
+from neuronscope.corpus.sample import Sample
 from neuronscope.corpus.topk import NO_KEY, Hits, TopK
 from neuronscope.corpus.windows import Tokenizer
 from neuronscope.corpus.writer import Found, write_index
@@ -48,8 +49,7 @@ def merge(
     units = sum(plan.units)
     total, spread, powers = Total(units), np.zeros((units, BINS), np.int32), np.zeros((units, POWERS))
     top = TopK(units, plan.k, torch.device("cpu"))
-    hashes, keys = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-    sampled = 0
+    sample, sampled = Sample(plan.sample, units), 0
     stream = _Stream(work)
     with stream:
         for part in _parts(work, numbers):
@@ -60,15 +60,14 @@ def merge(
             place = torch.from_numpy(part.hit_keys) + stream.tokens
             unit = torch.from_numpy(part.hit_units).long()
             top.absorb(Hits(unit, place, torch.from_numpy(part.hit_values), torch.from_numpy(part.hit_excerpts)))
-            hashes.append(part.sample_hashes)
-            keys.append(part.sample_keys + stream.tokens)
+            keys = part.sample_keys + stream.tokens
+            sample.expect(keys, part.sample_hashes)
+            chosen = np.flatnonzero(np.isin(keys, sample.keys))
+            sample.fill(keys[chosen], 0, part.sample_values[chosen])
             stream.add(part)
     if total.count == 0:
         raise BadRequest(f"'{plan.corpus}' holds no text to index.", "Add documents to it.")
     values, places, excerpts = (found.numpy() for found in top.ranked())
-    chosen = np.lexsort((np.concatenate(keys), np.concatenate(hashes)))[: plan.sample]
-    sample_keys = np.sort(np.concatenate(keys)[chosen])
-    sample = _sample(work, numbers, stream.firsts, sample_keys, units)
     found = Found(
         np.where(places == NO_KEY, -1, places),
         values,
@@ -78,8 +77,8 @@ def merge(
         spread,
         powers,
         sampled,
-        sample_keys,
-        sample,
+        sample.keys,
+        sample.values,
         len(numbers),
     )
     write_index(work, found, plan, loaded, tokenizer, files, unavailable, plan.begun(work))
@@ -90,7 +89,6 @@ class _Stream:
 
     def __init__(self, folder: Path) -> None:
         self.tokens = self.windows = self.batches = 0
-        self.firsts: list[int] = []
         self._open = contextlib.ExitStack()
         self._files = {
             name: self._open.enter_context(Appender(folder / f"{name}.npy", dtype, row))
@@ -102,7 +100,6 @@ class _Stream:
 
     def add(self, part: ShardPart) -> None:
         """Append a shard."""
-        self.firsts.append(self.tokens)
         for name, (field, _, _) in STREAM.items():
             column: NDArray[Any] = getattr(part, field)
             self._files[name].append(column + np.int32(self.batches) if field == "batches" else column)
@@ -122,15 +119,3 @@ class _Stream:
 def _parts(work: Path, numbers: list[int]) -> Iterator[ShardPart]:
     for number in numbers:
         yield ShardPart.read(work, number)
-
-
-def _sample(
-    work: Path, numbers: list[int], firsts: list[int], keys: NDArray[np.int64], units: int
-) -> NDArray[np.float32]:
-    """Values of all units at the places ``keys``, ``[token, unit]``, out of the shards that hold them."""
-    values = np.zeros((len(keys), units), np.float32)
-    for number, first in zip(numbers, firsts, strict=True):
-        part = ShardPart.read(work, number)
-        mine = np.flatnonzero(np.isin(keys, part.sample_keys + first))
-        values[mine] = part.sample_values[np.searchsorted(part.sample_keys + first, keys[mine])]
-    return values

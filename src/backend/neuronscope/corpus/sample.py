@@ -33,6 +33,8 @@ class Sample:
         if self.size and len(self.keys) == self.size:
             near = hashes <= self.hashes.max()
             keys, hashes = keys[near], hashes[near]
+        if keys.size == 0:
+            return
         all_keys = np.concatenate((self.keys, keys))
         all_hashes = np.concatenate((self.hashes, hashes))
         chosen = np.lexsort((all_keys, all_hashes))[: self.size]
