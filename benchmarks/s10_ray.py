@@ -23,7 +23,7 @@ def measure() -> Iterator[Result]:
     from neuronscope.corpus.builder import build_index
     from neuronscope.corpus.cluster import Cluster
     from neuronscope.corpus.distributed import hands_on
-    from neuronscope.corpus.hands import Tally
+    from neuronscope.corpus.hands import Tally, Task
     from neuronscope.corpus.manifest import Settings
     from neuronscope.corpus.plan import make_plan
     from neuronscope.corpus.readers import Document, from_texts
@@ -48,7 +48,7 @@ def measure() -> Iterator[Result]:
                 with written_whole(place / f"warm{workers}", plan) as work:
                     tally = Tally(None, workers)
                     for number in range(workers):
-                        hands.shard(number, [Document(0, "warm")], {}, work, tally, lambda: None)
+                        hands.shard(Task(number, [Document(0, "warm")], {}, work), tally, lambda: None)
                     hands.finish(tally, lambda: None)
                 folder = place / str(workers)
                 taken[workers] = seconds(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from neuronscope.core.errors import BadRequest, Conflict
 from neuronscope.corpus.commits import committed
-from neuronscope.corpus.hands import Hands, Here, Progress, Tally
+from neuronscope.corpus.hands import Hands, Here, Progress, Tally, Task
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings
 from neuronscope.corpus.merge import merge
@@ -79,7 +79,7 @@ def run_shards(
     """
     names = dict[str, int]()
     tally, go_on = Tally(progress, plan.documents), check or _go_on
-    hands = hands or Here(lambda: Worker(loaded, plan, _tokenizer(loaded, corpus, plan), names, run or at_once))
+    hands = hands or Here(lambda: Worker(loaded, plan, _tokenizer(loaded, corpus, plan), {}, run or at_once))
     digest, tokens = Digest(), 0
     ready = committed(work)
     for number, documents in enumerate(in_shards(iter(corpus), plan.shard, plan.shard_bytes)):
@@ -90,7 +90,8 @@ def run_shards(
             if document.file is not None:
                 names.setdefault(document.file, len(names))
         if number not in ready and (mine is None or mine(number)):
-            hands.shard(number, documents, names, work, tally, go_on)
+            of_shard = {document.file: names[document.file] for document in documents if document.file is not None}
+            hands.shard(Task(number, documents, of_shard, work), tally, go_on)
         else:
             tally.add(len(documents))
     hands.finish(tally, go_on)

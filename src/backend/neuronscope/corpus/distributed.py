@@ -13,16 +13,14 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from neuronscope.core.errors import BadRequest, Conflict, WorkFailed
 from neuronscope.corpus.cluster import Cluster
-from neuronscope.corpus.hands import Tally
+from neuronscope.corpus.hands import Tally, Task
 from neuronscope.corpus.parquet import need
 from neuronscope.corpus.plan import Plan
-from neuronscope.corpus.readers import Document
 from neuronscope.models.loading.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -45,20 +43,11 @@ class RayHands:
         self._idle: deque[Any] = deque(self._worker() for _ in range(cluster.workers))
         self._running: dict[Any, tuple[Any, Task]] = {}
 
-    def shard(
-        self,
-        number: int,
-        documents: list[Document],
-        files: dict[str, int],
-        work: Path,
-        tally: Tally,
-        check: Callable[[], None],
-    ) -> None:
+    def shard(self, task: Task, tally: Tally, check: Callable[[], None]) -> None:
         """Hand a shard to a worker, once one is free."""
-        mine = {document.file: files[document.file] for document in documents if document.file is not None}
         while not self._idle:
             self._collect(tally, check)
-        self._start(Task(number, documents, mine, str(work.resolve()), 1))
+        self._start(replace(task, work=task.work.resolve()))
 
     def finish(self, tally: Tally, check: Callable[[], None]) -> None:
         """Wait for all that is running."""
@@ -96,7 +85,7 @@ class RayHands:
                         "The log of Ray says why; a machine without memory left is the usual reason.",
                     ) from death
                 self._idle.append(self._worker())
-                self._start(task.again())
+                self._start(replace(task, tried=task.tried + 1))
                 continue
             except self._ray.exceptions.RayTaskError as failure:
                 raise _ours(failure) from None
@@ -107,21 +96,6 @@ class RayHands:
 def _ours(failure: Any) -> BaseException:
     """What went wrong in a worker, as it would have here."""
     return failure.cause if isinstance(failure.cause, BaseException) else WorkFailed(f"A worker failed: {failure}")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A shard on its way to a worker."""
-
-    number: int
-    documents: list[Document]
-    files: dict[str, int]
-    work: str
-    tried: int
-
-    def again(self) -> Task:
-        """The same once more."""
-        return Task(self.number, self.documents, self.files, self.work, self.tried + 1)
 
 
 class ShardWorker:
@@ -135,7 +109,7 @@ class ShardWorker:
         """Run a shard and commit it to the shared folder."""
         from neuronscope.core.storage import full_disk_named
 
-        work = Path(task.work)
+        work = task.work
         if not self._plan.same(work):
             raise Conflict(
                 f"A worker does not see the folder of the build, {work}.",

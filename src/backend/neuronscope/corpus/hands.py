@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -29,19 +30,25 @@ class Tally:
             self._progress(self._done + documents, self._total)
 
 
-class Hands(Protocol):
-    """Has shards run and committed to a folder, in any order."""
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A shard to be run and committed to the folder ``work``; ``files`` numbers the files that its documents come from.
 
-    def shard(
-        self,
-        number: int,
-        documents: list[Document],
-        files: dict[str, int],
-        work: Path,
-        tally: Tally,
-        check: Callable[[], None],
-    ) -> None:
-        """Run a shard, or see to it. ``files`` numbers the files that documents come from."""
+    ``tried`` is how often it was given to somebody, this time included.
+    """
+
+    number: int
+    documents: list[Document]
+    files: dict[str, int]
+    work: Path
+    tried: int = 1
+
+
+class Hands(Protocol):
+    """Has shards run and committed, in any order."""
+
+    def shard(self, task: Task, tally: Tally, check: Callable[[], None]) -> None:
+        """Run a shard, or see to it."""
 
     def finish(self, tally: Tally, check: Callable[[], None]) -> None:
         """Return when every shard is committed."""
@@ -54,20 +61,12 @@ class Here:
         self._make = make
         self._worker: Worker | None = None
 
-    def shard(
-        self,
-        number: int,
-        documents: list[Document],
-        files: dict[str, int],
-        work: Path,
-        tally: Tally,
-        check: Callable[[], None],
-    ) -> None:
+    def shard(self, task: Task, tally: Tally, check: Callable[[], None]) -> None:
         """Run and commit it."""
         self._worker = self._worker or self._make()
-        self._worker.files = files
-        self._worker.shard(number, documents, work, tally.within, check)
-        tally.add(len(documents))
+        self._worker.files = task.files
+        self._worker.shard(task.number, task.documents, task.work, tally.within, check)
+        tally.add(len(task.documents))
 
     def finish(self, tally: Tally, check: Callable[[], None]) -> None:
         """Nothing is left to wait for."""
