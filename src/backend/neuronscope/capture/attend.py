@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +14,11 @@ from neuronscope.capture.fused_cpu import attention_rows, attention_summaries
 from neuronscope.capture.taps import read_taps
 from neuronscope.capture.watch import Arrays
 from neuronscope.core.address import Address
-from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
 from neuronscope.models.attention import AttentionCall, Seen, call_of, configs_of, hold_attention, rows_together
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.traces.payloads import encode_many, index_dtype
+from neuronscope.traces.payloads import index_dtype
+from neuronscope.traces.tables import EntryTable, with_values
 
 TOP_KEYS = 8
 
@@ -44,6 +43,8 @@ class AttentionWatch:
         self._seen = 0
         self._configs = configs_of(loaded.model)
         self.addresses = list(addresses)
+        self._names = {address: str(address) for address in self.addresses}
+        self.names = list(self._names.values())
         for address in addresses:
             site = loaded.anatomy.site(address)
             config = getattr(site.module, "config", loaded.model.config)
@@ -72,7 +73,7 @@ class AttentionWatch:
         self._rows[address] = kept.float().clone()
 
     def reduce(self) -> list[Tensor]:
-        """The step's results on the model's device, in the order in which :meth:`entries` takes them back."""
+        """The step's results on the model's device, in the order in which :meth:`tables` takes them back."""
         summary = self._tier == "summary"
         self._grouped = []
         found: list[Tensor] = []
@@ -113,45 +114,42 @@ class AttentionWatch:
             yield addresses, torch.stack([self._rows[address] for address in addresses])
         self._rows.clear()
 
-    def entries(self, arrays: Arrays) -> list[Entry]:
-        """Entries in the order of the addresses, from the arrays that :meth:`reduce` gave, now on the CPU."""
-        made: dict[Address, Entry] = {}
+    def tables(self, arrays: Arrays) -> list[EntryTable]:
+        """Entries as tables, from the arrays that :meth:`reduce` gave, now on the CPU."""
+        found: list[EntryTable] = []
         for group, shape in self._grouped:
-            first = self._seen - shape[2]
-            payloads = self._summaries(arrays, first) if self._tier == "summary" else self._whole(arrays, first)
-            for address, payload in zip(group, payloads, strict=True):
-                made[address] = Entry(str(address), shape, {}, payload)
-        return [made[address] for address in self.addresses if address in made]
+            names, first = [self._names[address] for address in group], self._seen - shape[2]
+            table = EntryTable(names, [shape] * len(group), range(len(group)))
+            if self._tier == "summary":
+                found.append(self._summaries(table, arrays, first))
+            else:
+                found += self._whole(table, arrays, first)
+        return found
 
-    def _summaries(self, arrays: Arrays, first: int) -> list[dict[str, Any]]:
+    def _summaries(self, table: EntryTable, arrays: Arrays, first: int) -> EntryTable:
         weights, keys, entropy = next(arrays), next(arrays) + first, next(arrays)
         kind = index_dtype(self._seen)
         keys = keys.astype(np.uint16 if kind == "u16" else np.uint32)
-        head = {
+        table.common = {
             "kind": "attention_summary",
             "heads": weights.shape[1],
             "top": weights.shape[2],
             "index_dtype": kind,
         }
-        return [
-            {
-                **head,
-                "keys": keys[n].tobytes(),
-                "weights": weights[n].tobytes(),
-                "entropy": entropy[n].tobytes(),
-                "max": weights[n, :, 0].tobytes(),
-                "argmax": keys[n, :, 0].tobytes(),
-            }
-            for n in range(len(weights))
-        ]
+        table.columns = {
+            "keys": keys,
+            "weights": weights,
+            "entropy": entropy,
+            "max": weights[:, :, 0],
+            "argmax": keys[:, :, 0],
+        }
+        return table
 
-    def _whole(self, arrays: Arrays, first: int) -> list[dict[str, Any]]:
+    def _whole(self, table: EntryTable, arrays: Arrays, first: int) -> list[EntryTable]:
         values = next(arrays)
         matrix = self._tier == "full_matrix"
-        kind = "attention_matrix" if matrix else "attention_row"
-        shaped = values if matrix else values[:, :, 0]
-        encoded = encode_many(shaped, self._resolved.config.quantization, halve)
-        return [{"kind": kind, "first_key": first, **one} for one in encoded]
+        table.common = {"kind": "attention_matrix" if matrix else "attention_row", "first_key": first}
+        return with_values(table, values if matrix else values[:, :, 0], self._resolved.config.quantization, halve)
 
 
 def _summary_of_calls(calls: list[AttentionCall]) -> list[Tensor]:

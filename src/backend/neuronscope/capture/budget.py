@@ -10,12 +10,17 @@ from neuronscope.core.address import Address
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import DROP_ORDER, Resolved
 from neuronscope.traces.payloads import size_of
+from neuronscope.traces.tables import STATS_BYTES, EntryTable
 
-STATS_BYTES = 28
-"""Seven float32 numbers."""
 TOP_BYTES = 8
 """An id and a log-probability of one of the likeliest tokens."""
 STAYS = "logits"
+
+
+def fits(tables: Sequence[EntryTable], beside: Sequence[Entry], top: int, resolved: Resolved) -> bool:
+    """Whether all of a step's entries, ``beside`` among them, are within the budget, so that :func:`fit` would drop nothing."""
+    size = sum([table.size for table in tables]) + sum([_bytes(entry) for entry in beside]) + top * TOP_BYTES
+    return size <= resolved.max_bytes_per_step
 
 
 def fit(entries: Sequence[Entry], top: int, resolved: Resolved) -> tuple[tuple[Entry, ...], dict[str, Any] | None]:

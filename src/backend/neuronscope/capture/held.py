@@ -20,7 +20,7 @@ from neuronscope.models.inspection.probe import hidden_of, output_of, with_batch
 from neuronscope.models.inspection.sites import whole
 from neuronscope.models.loaded import LoadedModel
 
-_Held = list[tuple[int, Any, int]]
+_Held = list[tuple[int, Any, int] | None]
 PURE = (nn.Linear, Conv1D)
 """Modules that are known not to change their input, so that one hook behind them sees both sides. Not their subclasses."""
 
@@ -50,9 +50,11 @@ class HeldTaps:
         self._takes = [[None if site.take is whole else site for _, site in group] for group in self._read]
         self._numbers: list[int] = []
         self._found: list[Address] = []
-        self._held: _Held = []
+        # By place: the pass, its tensor and the tensor's version. Each pass puts its tensors in place of those of the pass
+        # before: the allocator then gives the same memory again, where it would return that of many freed at once.
+        self._held: _Held = [None] * len(self._places)
         self._stack = ExitStack()
-        self._on = False
+        self._pass, self._on = 0, 0
 
     def __enter__(self) -> Self:
         numbers = {place: number for number, place in enumerate(self._places)}
@@ -74,7 +76,7 @@ class HeldTaps:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
-        self._held.clear()
+        self._held[:] = [None] * len(self._held)
 
     @property
     def direct(self) -> bool:
@@ -83,12 +85,12 @@ class HeldTaps:
 
     def begin(self) -> None:
         """Hold what passes from here on."""
-        self._held.clear()
-        self._on = True
+        self._pass += 1
+        self._on = self._pass
 
     def end(self) -> None:
         """Hold nothing more."""
-        self._on = False
+        self._on = 0
 
     def collect(self) -> tuple[list[Address], list[Tensor], list[Address]]:
         """Addresses that were held, their tensors ``[1, 1, …]``, and addresses that changed in place.
@@ -96,7 +98,7 @@ class HeldTaps:
         Points that are one tensor have the very same: what leaves a block is what enters the next. As long as a model's
         passes are alike, the list of addresses is the same list.
         """
-        held = self._held
+        held = [(number, *one[1:]) for number, one in enumerate(self._held) if one is not None and one[0] == self._pass]
         changed = [number for number, tensor, version in held if tensor._version != version]
         if changed:
             held = [one for one in held if one[0] not in changed]
@@ -114,10 +116,10 @@ class HeldTaps:
         held = self._held
 
         def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            if self._on:
+            if on := self._on:
                 tensor = args[0] if args and isinstance(args[0], Tensor) else hidden_of(args, kwargs)
                 assert tensor is not None
-                held.append((number, tensor, tensor._version))
+                held[number] = (on, tensor, tensor._version)
 
         return hook
 
@@ -125,11 +127,11 @@ class HeldTaps:
         held = self._held
 
         def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
-            if self._on:
+            if on := self._on:
                 tensor = args[0] if args else hidden_of(args, kwargs)
                 assert tensor is not None
-                held.append((before, tensor, tensor._version))
-                held.append((after, output, output._version))
+                held[before] = (on, tensor, tensor._version)
+                held[after] = (on, output, output._version)
 
         return hook
 
@@ -137,9 +139,9 @@ class HeldTaps:
         held = self._held
 
         def hook(_module: nn.Module, _args: object, output: Any) -> None:
-            if self._on:
+            if on := self._on:
                 tensor = output if isinstance(output, Tensor) else _tensor_of(output, item)
-                held.append((number, tensor, tensor._version))
+                held[number] = (on, tensor, tensor._version)
 
         return hook
 

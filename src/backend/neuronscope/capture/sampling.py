@@ -41,8 +41,8 @@ class Sampler:
             whole = top + np.log(raised.sum())
         token = int(best[0]) if self._temperature == 0 else int(self._draw(logits))
         best = best[:count]
-        found = (np.int64(token), values[token] - whole, values[best] - whole, best, values[best])
-        return [torch.as_tensor(array) for array in found]
+        found = (np.array(token), np.array(values[token] - whole), values[best] - whole, best, values[best])
+        return [torch.from_numpy(array) for array in found]
 
     def _draw(self, logits: Tensor) -> Tensor:
         probabilities = torch.softmax(self.scores(logits), dim=-1)
@@ -70,12 +70,14 @@ class Sampler:
 def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Indices of the ``count`` largest, largest first, the first one first among equals."""
     width = values.size // 64
-    near = np.arange(values.size)
+    near = None
     if width > count:
         blocks = values[: width * 64].reshape(64, width).max(axis=0)
         # As many blocks as values are wanted reach this value, so at least as many values do.
         least = np.partition(blocks, width - count)[width - count]
         if np.isfinite(least):
             near = np.flatnonzero(values >= least)
+    if near is None:
+        near = np.arange(values.size)
     found: NDArray[np.int64] = near[np.argsort(-values[near], kind="stable")[:count]]
     return found

@@ -16,7 +16,8 @@ from neuronscope.capture.tiles import Tiles
 from neuronscope.core.address import Address
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
-from neuronscope.traces.payloads import encode_many, encode_values, index_dtype, split_bytes
+from neuronscope.traces.payloads import encode_values, index_dtype
+from neuronscope.traces.tables import EntryTable, by_shape, in_order, stats_map, with_values
 
 Arrays = Iterator[NDArray[Any]]
 
@@ -29,6 +30,8 @@ class _Group:
     sources: list[int]
     addresses: list[Address]
     places: list[int]
+    names: list[str]
+    shapes: list[tuple[int, ...]]
     alike: bool
     """Whether the tensors have one shape, so that they can be put together as they are."""
 
@@ -48,7 +51,7 @@ class _Layout:
         first: dict[int, int] = {}
         groups: dict[tuple[int, torch.dtype], _Group] = {}
         for n, (address, tensor) in enumerate(zip(addresses, tensors, strict=True)):
-            group = groups.setdefault((tensor.numel(), tensor.dtype), _Group(tensor.numel(), [], [], [], True))
+            group = groups.setdefault((tensor.numel(), tensor.dtype), _Group(tensor.numel(), [], [], [], [], [], True))
             source = first.setdefault(id(tensor), n)
             if source != n:
                 self._same.append((source, n))
@@ -57,7 +60,10 @@ class _Layout:
                 group.alike = group.alike and tensor.shape == tensors[(group.sources or [n])[0]].shape
                 group.places.append(len(group.sources))
                 group.sources.append(n)
+            axes = len(address.row.axes) - 1
             group.addresses.append(address)
+            group.names.append(str(address))
+            group.shapes.append((1, *tensor.shape[tensor.ndim - axes :]))
         self.groups = list(groups.values())
 
     def fits(self, addresses: list[Address], tensors: list[Tensor]) -> bool:
@@ -74,7 +80,7 @@ class Watch:
 
     def __init__(self, addresses: Sequence[Address], resolved: Resolved, tiles: Tiles | None = None) -> None:
         self.addresses = list(addresses)
-        self._names = {address: str(address) for address in self.addresses}
+        self.names = [str(address) for address in self.addresses]
         self._resolved = resolved
         self._mode = resolved.config.capture_mode
         self._tiles = tiles
@@ -115,9 +121,6 @@ class Watch:
         self._taken = ([], [])
         if not self._layout.fits(addresses, tensors):
             self._layout = _Layout(addresses, tensors)
-            for address, tensor in zip(addresses, tensors, strict=True):
-                axes = len(address.row.axes) - 1
-                self._shapes[address] = (1, *tensor.shape[tensor.ndim - axes :])
         return [(group, group.rows(tensors)) for group in self._layout.groups]
 
     def _take_prompt(self, address: Address, values: Tensor) -> None:
@@ -173,51 +176,57 @@ class Watch:
     def entries(self, arrays: Arrays) -> list[Entry]:
         """Entries in the order of the addresses, from the arrays that :meth:`reduce` gave, now on the CPU."""
         made = self._prompt_entries(arrays) if self._long else self._row_entries(arrays)
-        return [found for address in self.addresses if (found := made.get(address)) is not None]
+        return in_order(made, self.names)
 
-    def _row_entries(self, arrays: Arrays) -> dict[Address, Entry]:
-        made: dict[Address, Entry] = {}
+    def tables(self, arrays: Arrays) -> list[EntryTable] | None:
+        """The same as tables, in any order; ``None`` for a prompt and for tiles, whose entries have less in common."""
+        if self._long or self._tiles is not None:
+            return None
+        return [table for group in self._layout.groups for table in self._group_tables(arrays, group)]
+
+    def _row_entries(self, arrays: Arrays) -> Iterator[Entry]:
         for group in self._layout.groups:
-            stats = [_stats(*row) for row in next(arrays).tolist()]
-            if self._tiles is not None:
-                tiles = self._tiles.payloads(arrays, group.addresses, 0)
-                payloads = [tiles.get(address) for address in group.addresses]
-            else:
-                rows = self._payloads(arrays, group)
-                payloads = [rows[place] for place in group.places]
-            for address, place, payload in zip(group.addresses, group.places, payloads, strict=True):
-                made[address] = Entry(self._names[address], self._shapes[address], stats[place], payload)
-        return made
+            if self._tiles is None:
+                for table in self._group_tables(arrays, group):
+                    yield from table.entries()
+                continue
+            stats = [stats_map(*row) for row in next(arrays).tolist()]
+            tiles = self._tiles.payloads(arrays, group.addresses, 0)
+            for n, (address, place) in enumerate(zip(group.addresses, group.places, strict=True)):
+                yield Entry(group.names[n], group.shapes[n], stats[place], tiles.get(address))
 
-    def _prompt_entries(self, arrays: Arrays) -> dict[Address, Entry]:
-        made: dict[Address, Entry] = {}
+    def _prompt_entries(self, arrays: Arrays) -> Iterator[Entry]:
         for address, (_, kept) in self._prompt.items():
-            values = _stats(*next(arrays)[0].tolist())
+            values = stats_map(*next(arrays)[0].tolist())
             shape = self._shapes[address]
             payload = self._prompt_payload(arrays, address, kept, shape) if kept is not None else None
-            made[address] = Entry(self._names[address], shape, values, payload)
-        return made
+            yield Entry(str(address), shape, values, payload)
 
-    def _payloads(self, arrays: Arrays, group: _Group) -> Sequence[dict[str, Any] | None]:
-        """A payload for each of a group's rows, which are of one position."""
+    def _group_tables(self, arrays: Arrays, group: _Group) -> list[EntryTable]:
+        """What a group's rows, which are of one position, become."""
+        table = EntryTable(group.names, group.shapes, group.places, next(arrays))
         if self._mode == "stats":
-            return [None] * len(group.sources)
+            return [table]
         quantization = self._resolved.config.quantization
-        if self._mode == "full" and quantization == "q8":
-            # Scales go by rows of the tensor itself, which of queries are heads.
-            shapes = {place: self._shapes[a] for a, place in zip(group.addresses, group.places, strict=True)}
-            rows = enumerate(next(arrays))
-            return [{"kind": "full", **encode_values(row.reshape(shapes[n]), "q8")} for n, row in rows]
         if self._mode == "full":
-            return [{"kind": "full", **values} for values in encode_many(next(arrays), quantization, halve)]
-        head = {**self._head(group.width), "positions": [0]}
-        if self._mode == "sampled":
-            return [head | values for values in encode_many(next(arrays)[:, None], quantization, halve)]
-        indices = split_bytes(next(arrays).astype(_index(group.width)))
-        payloads = [head | values for values in encode_many(next(arrays)[:, None], quantization, halve)]
-        for payload, chosen in zip(payloads, indices, strict=True):
-            payload["indices"] = chosen
-        return payloads
+            table.common = {"kind": "full"}
+            # Scales go by rows of the tensor itself, which of queries are heads.
+            parts = by_shape(table) if quantization == "q8" else [table]
+            values = next(arrays)
+            return [
+                found
+                for part in parts
+                for found in with_values(
+                    part,
+                    values.reshape(len(values), *part.shapes[0]) if quantization == "q8" else values,
+                    quantization,
+                    halve,
+                )
+            ]
+        table.common = {**self._head(group.width), "positions": [0]}
+        if self._mode == "topk":
+            table.columns["indices"] = next(arrays).astype(_index(group.width))
+        return with_values(table, next(arrays)[:, None], quantization, halve)
 
     def _prompt_payload(self, arrays: Arrays, address: Address, kept: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
         if self._tiles is not None:
@@ -235,13 +244,6 @@ class Watch:
         if self._mode == "sampled":
             return {"kind": "sampled_hidden", "stride": self._resolved.config.sample_stride}
         return {"kind": "topk_hidden", "k": min(self._resolved.topk, width), "index_dtype": index_dtype(width)}
-
-
-def _stats(
-    mean: float, std: float, low: float, high: float, l2: float, sparsity: float, p99: float
-) -> dict[str, float]:
-    """Statistics by their names: a literal, since there is one for each tensor of each step."""
-    return {"mean": mean, "std": std, "min": low, "max": high, "l2": l2, "sparsity": sparsity, "p99": p99}
 
 
 def _index(width: int) -> type[np.uint16 | np.uint32]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Phase = Literal["prefill", "decode"]
@@ -62,7 +63,8 @@ class Step:
     pos0: int
     t_add: int
     inputs: tuple[Token, ...]
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
+    """Packed ones are unpacked when they are first looked at."""
     token_id: int | None = None
     token: str | None = None
     logprob: float | None = None
@@ -111,5 +113,7 @@ Event = Queued | Start | Step | Receipt | Done | Failed
 
 def to_map(event: Event) -> dict[str, Any]:
     """The event as plain data, ``type`` first, as it travels on the wire."""
+    if isinstance(event, Step):
+        event = replace(event, entries=tuple(event.entries))
     fields = asdict(event)
     return {"type": fields.pop("type"), **fields}

@@ -11,7 +11,7 @@ from pathlib import Path
 from neuronscope.core.errors import NeuronScopeError, NotFound
 from neuronscope.core.events import Done, Event, Failed, Queued, Receipt, Start, Step
 from neuronscope.runtime.live_stored import Stored, gap, stored_end, stored_start, stored_steps
-from neuronscope.traces.payloads import size_of
+from neuronscope.traces.codec import payload_bytes
 from neuronscope.traces.store import Trace
 from neuronscope.traces.wire import Frame
 
@@ -243,5 +243,5 @@ def _size(frame: Frame) -> int:
     """About what a frame takes; its bytes are made when they are first read, and not for nobody."""
     event = frame.event
     if isinstance(event, Step):
-        return 2 * sum([size_of(entry.payload) + ENTRY_BYTES for entry in event.entries])
+        return 2 * (payload_bytes(event) + ENTRY_BYTES * len(event.entries))
     return 2 * ENTRY_BYTES * len(event.interventions) if isinstance(event, Receipt) else 0

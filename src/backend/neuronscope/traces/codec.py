@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,12 +17,16 @@ from safetensors.numpy import load, save
 
 from neuronscope.core.errors import Damaged
 from neuronscope.core.events import Entry, Receipt, Step, Token
+from neuronscope.traces.packed import PackedEntries, array_header, pack_entry
+from neuronscope.traces.payloads import size_of
 
 MAX_CHUNK = 1 << 30
 WHOLE = ("full", "attention_matrix")
 """Kinds of payload that are stored as tensors of their own, so that a step's chunk stays small."""
 LEVEL = -3
 """A tenth larger than level 1 and twice as fast: most of a step is float16, which hardly shrinks."""
+_BODY = b"\x84\xa7entries"
+"""How MessagePack begins a map of four whose first key is this."""
 _TENSOR, _SCALE = "tensor", "scale"
 _NAMES = {"f32": "float32", "f16": "float16", "q8": "q8"}
 _SHORT = {name: short for short, name in _NAMES.items()}
@@ -33,28 +38,39 @@ def step_body(step: Step, whole: bool = True) -> bytes:
 
     With ``whole`` false payloads of the kinds in :data:`WHOLE` leave their values out: :func:`whole_tensors` gives them.
     """
-    body = {
-        # Written out, since dataclasses' own conversion takes longer than all the rest of a step.
-        "entries": [
-            {
-                "address": e.address,
-                "shape": e.shape,
-                "stats": e.stats,
-                "payload": e.payload if whole else _without_values(e.payload),
-            }
-            for e in step.entries
-        ],
+    entries = step.entries
+    if isinstance(entries, PackedEntries):
+        packed = [entries.data]
+    else:
+        # One by one, since dataclasses' own conversion takes longer than all the rest of a step.
+        kept = entries if whole else [replace(e, payload=_without_values(e.payload)) for e in entries]
+        packed = [array_header(len(kept)), *map(pack_entry, kept)]
+    rest = {
         "inputs": [{"id": t.id, "text": t.text, "special": t.special} for t in step.inputs],
         "top": step.top,
         "dropped": step.dropped,
     }
-    packed: bytes = msgpack.packb(body)
-    return packed
+    # Of the map of the rest only its pairs: they belong to the map of four.
+    return b"".join((_BODY, *packed, msgpack.packb(rest)[1:]))
 
 
 def has_whole(step: Step) -> bool:
     """Whether a step holds payloads that are stored as tensors of their own."""
+    if isinstance(step.entries, PackedEntries):
+        return False
     return any(e.payload is not None and e.payload.get("kind") in WHOLE for e in step.entries)
+
+
+def has_payload(step: Step) -> bool:
+    """Whether a step holds more than statistics."""
+    entries = step.entries
+    return entries.size > 0 if isinstance(entries, PackedEntries) else any(e.payload is not None for e in entries)
+
+
+def payload_bytes(step: Step) -> int:
+    """Bytes that the arrays of a step's payloads take before compression."""
+    entries = step.entries
+    return entries.size if isinstance(entries, PackedEntries) else sum([size_of(e.payload) for e in entries])
 
 
 def pack_step(step: Step, body: bytes | None = None) -> bytes:

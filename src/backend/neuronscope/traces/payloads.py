@@ -35,26 +35,58 @@ def encode_values(values: F32, quantization: str) -> dict[str, Any]:
     return encode_many(values[None], quantization)[0]
 
 
-def _halves_by_numpy(values: F32) -> NDArray[np.float16]:
+def halves_by_numpy(values: F32) -> NDArray[np.float16]:
+    """In float16; what it can't hold becomes infinite."""
     with np.errstate(over="ignore"):
         return values.astype("<f2")
 
 
 def encode_many(
-    values: F32, quantization: str, halve: Callable[[F32], NDArray[np.float16]] = _halves_by_numpy
+    values: F32, quantization: str, halve: Callable[[F32], NDArray[np.float16]] = halves_by_numpy
 ) -> list[dict[str, Any]]:
     """:func:`encode_values` of each entry along the first axis, converted all at once, to float16 by ``halve``."""
+    made: list[dict[str, Any]] = [{} for _ in values]
+    for kept, dtype, columns in encode_rows(values, quantization, halve):
+        parts = {name: split_bytes(column) for name, column in columns.items()}
+        for n, row in enumerate(range(len(values)) if kept is None else kept.tolist()):
+            made[row] = {"dtype": dtype, **{name: part[n] for name, part in parts.items()}}
+    return made
+
+
+Rows = NDArray[np.intp] | None
+
+
+def encode_rows(
+    values: F32, quantization: str, halve: Callable[[F32], NDArray[np.float16]] = halves_by_numpy
+) -> list[tuple[Rows, str, dict[str, NDArray[Any]]]]:
+    """Entries along the first axis as arrays: which of them, their dtype, and ``values`` and, of ``q8``, ``scales``.
+
+    ``None`` stands for all. Those that hold what the quantization can't are apart, as ``f32``.
+    """
+    halves: NDArray[np.float16] | None = None
+    if not len(values):
+        return []
     if quantization == "f16":
         halves = halve(values)
         # An exponent of ones is infinity or no number.
-        if not ((halves.view(np.uint16) & 0x7C00) == 0x7C00).any():
-            return [{"dtype": "f16", "values": one} for one in split_bytes(halves)]
-    elif quantization == "q8" and np.isfinite(values).all():
-        return _bytes_with_scales(values)
-    if len(values) == 1 or quantization == "f32":
-        return [{"dtype": "f32", "values": one} for one in split_bytes(values.astype("<f4", copy=False))]
-    # Only those that hold such a value stay whole.
-    return [encode_values(one, quantization) for one in values]
+        broken = (halves.view(np.uint16) & 0x7C00) == 0x7C00
+        fits = np.ones(len(values), bool) if not broken.any() else ~broken.reshape(len(values), -1).any(axis=1)
+    elif quantization == "q8":
+        fits = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    else:
+        return [(None, "f32", {"values": values.astype("<f4", copy=False)})]
+    if fits.all():
+        return [(None, quantization, _short(values, halves))]
+    found: list[tuple[Rows, str, dict[str, NDArray[Any]]]] = []
+    kept, whole = np.flatnonzero(fits), np.flatnonzero(~fits)
+    if len(kept):
+        found.append((kept, quantization, _short(values[kept], None if halves is None else halves[kept])))
+    found.append((whole, "f32", {"values": values[whole].astype("<f4", copy=False)}))
+    return found
+
+
+def _short(values: F32, halves: NDArray[np.float16] | None) -> dict[str, NDArray[Any]]:
+    return _steps_and_scales(values) if halves is None else {"values": halves}
 
 
 def split_bytes(values: NDArray[Any]) -> list[bytes]:
@@ -63,7 +95,7 @@ def split_bytes(values: NDArray[Any]) -> list[bytes]:
     return [whole[n * size : (n + 1) * size] for n in range(len(values))]
 
 
-def _bytes_with_scales(values: F32) -> list[dict[str, Any]]:
+def _steps_and_scales(values: F32) -> dict[str, NDArray[Any]]:
     largest = np.abs(values).max(axis=-1, keepdims=True, initial=0)
     scales = (largest / np.float32(Q8_STEPS)).astype("<f4")
     # A scale below float32's normal range has too few digits left; such rows are zeros to every purpose.
@@ -71,8 +103,7 @@ def _bytes_with_scales(values: F32) -> list[dict[str, Any]]:
     scales[tiny] = 0
     steps = np.rint(values / np.where(tiny, np.float32(1), scales))
     steps[np.broadcast_to(tiny, steps.shape)] = 0
-    steps = steps.astype("<i1")
-    return [{"dtype": "q8", "values": v.tobytes(), "scales": s.tobytes()} for v, s in zip(steps, scales, strict=True)]
+    return {"values": steps.astype("<i1"), "scales": scales}
 
 
 def decode_values(payload: Mapping[str, Any], shape: tuple[int, ...]) -> F32:

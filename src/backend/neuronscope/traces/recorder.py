@@ -10,8 +10,7 @@ from queue import SimpleQueue
 
 from neuronscope.core.errors import NeuronScopeError
 from neuronscope.core.events import Done, Event, Failed, Receipt, Start, Step
-from neuronscope.traces.codec import has_whole, pack_step, step_body
-from neuronscope.traces.payloads import size_of
+from neuronscope.traces.codec import has_whole, pack_step, payload_bytes, step_body
 from neuronscope.traces.wire import Frame, without_payloads
 from neuronscope.traces.writer import TraceWriter
 
@@ -74,7 +73,7 @@ class Recorder:
             if self._thread is None:
                 self._take(event, *_packed(event))
                 return
-            size = sum([size_of(entry.payload) for entry in event.entries]) if isinstance(event, Step) else 0
+            size = payload_bytes(event) if isinstance(event, Step) else 0
             if isinstance(event, Step) and self._waiting + size > self._limit and self._waiting:
                 limit, held = self._limit, self._waiting + size
                 event, size = without_payloads(event, "drop_payload_keep_stats", limit, held), 0

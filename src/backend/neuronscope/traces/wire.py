@@ -8,8 +8,7 @@ from functools import cached_property
 import msgpack
 
 from neuronscope.core.events import Event, Step, to_map
-from neuronscope.traces.codec import body_of, step_body
-from neuronscope.traces.payloads import size_of
+from neuronscope.traces.codec import body_of, has_payload, payload_bytes, step_body
 from neuronscope.traces.store import Trace
 
 NO_CREDIT = "no_credit"
@@ -43,7 +42,7 @@ class Frame:
     @cached_property
     def has_payload(self) -> bool:
         """Whether it carries more than statistics."""
-        return isinstance(self.event, Step) and any(entry.payload is not None for entry in self.event.entries)
+        return isinstance(self.event, Step) and has_payload(self.event)
 
     def light(self) -> bytes:
         """The same without payloads; ``dropped`` then names what a reader may fetch from the trace."""
@@ -90,7 +89,7 @@ def _step_bytes(step: Step, body: bytes) -> bytes:
 def without_payloads(step: Step, policy: str, limit: int, size: int | None = None) -> Step:
     """A step of which statistics and likeliest tokens stay, with the note of what went."""
     lost = [entry.address for entry in step.entries if entry.payload is not None]
-    held = sum(size_of(entry.payload) for entry in step.entries) if size is None else size
+    held = payload_bytes(step) if size is None else size
     earlier = (step.dropped or {}).get("addresses", [])
     note = {"policy": policy, "bytes": held, "limit": limit, "addresses": [*earlier, *lost]}
     return replace(step, entries=tuple(replace(entry, payload=None) for entry in step.entries), dropped=note)
