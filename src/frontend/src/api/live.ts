@@ -13,6 +13,10 @@ export interface GenerateRequest {
   top_k?: number;
   top_p?: number;
   seed?: number;
+  /** What is kept of each step; the server's own choice where it is left out. */
+  config?: { capture_mode: string };
+  /** Steps a second at most. */
+  pace?: number;
   interventions?: readonly Change[];
 }
 

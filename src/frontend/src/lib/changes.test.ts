@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { describeChange, kindOf, makeChange, toggled } from "./changes";
+import { describeChange, kindOf, makeChange, overrides, toggled, valueMade } from "./changes";
+import type { Change } from "./liveEvents";
 
 const UNIT = "mlp_act.2:42";
 
@@ -18,6 +19,47 @@ describe("boost and ablate", () => {
     const found = toggled([other, makeChange("boost", "mlp_act.0:1")], "boost", UNIT);
     expect(found.map(({ id }) => id)).toEqual(["i1", "boost mlp_act.0:1", `boost ${UNIT}`]);
     expect(kindOf([other], UNIT)).toBeNull();
+  });
+});
+
+describe("protection", () => {
+  it("is overridden by what says so, and taken out like any other change", () => {
+    const found = toggled([], "ablate", UNIT, true);
+    expect(found).toEqual([
+      { id: `ablate ${UNIT}`, units: [UNIT], op: "ablate_zero", override_protection: true },
+    ]);
+    expect(found.map(overrides)).toEqual([true]);
+    expect(overrides(makeChange("boost", UNIT))).toBe(false);
+    expect(toggled(found, "ablate", UNIT)).toEqual([]);
+  });
+});
+
+describe("the value that changes made", () => {
+  const fired = (...ids: string[]) =>
+    ids.map((id) => ({ id, fired: true, positions: 1, units: 1, delta_l2: 1 }));
+  const all = (...changes: Omit<Change, "id" | "units">[]) =>
+    changes.map((change, at): Change => ({ op: "", id: String(at), units: [UNIT], ...change }));
+  const made = (...changes: Omit<Change, "id" | "units">[]) =>
+    valueMade(all(...changes), fired("0", "1", "2"), UNIT);
+
+  it("is what was set, and what became of that", () => {
+    expect(made({ op: "ablate_zero" })).toBe(0);
+    expect(made({ op: "set", value: 3 }, { op: "scale", value: 2 }, { op: "add", value: -1 })).toBe(5);
+    expect(made({ op: "add", value: 3 }, { op: "ablate_zero" })).toBe(0);
+  });
+
+  it("is not told where the model's own value is in it", () => {
+    expect(made({ op: "scale", value: 2 })).toBeNull();
+    expect(made({ op: "ablate_zero" }, { op: "ablate_mean" })).toBeNull();
+    expect(made({ op: "set", dose_quantile: 0.5 })).toBeNull();
+    expect(made({ op: "ablate_zero", positions: [3] })).toBeNull();
+  });
+
+  it("is none where nothing fired, or another unit was changed", () => {
+    const zero = all({ op: "ablate_zero" });
+    expect(valueMade(zero, [], UNIT)).toBeNull();
+    expect(valueMade(zero, [{ ...fired("0")[0], fired: false } as never], UNIT)).toBeNull();
+    expect(valueMade(zero, fired("0"), "mlp_act.2:43")).toBeNull();
   });
 });
 

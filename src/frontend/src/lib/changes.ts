@@ -1,15 +1,21 @@
 /** Changes to single units as the Live view makes them, and all kinds of changes in words. */
 
-import type { Change } from "./liveEvents";
+import type { Change, ReceiptLine } from "./liveEvents";
 
 export const BOOST = 2;
 
 export type Kind = "boost" | "ablate";
 
-export const makeChange = (kind: Kind, unit: string): Change =>
-  kind === "boost"
-    ? { id: `boost ${unit}`, units: [unit], op: "scale", value: BOOST }
-    : { id: `ablate ${unit}`, units: [unit], op: "ablate_zero" };
+/** With `override` a unit is changed that a calibration protects. */
+export function makeChange(kind: Kind, unit: string, override = false): Change {
+  const knowingly = override ? { override_protection: true } : {};
+  return kind === "boost"
+    ? { id: `boost ${unit}`, units: [unit], op: "scale", value: BOOST, ...knowingly }
+    : { id: `ablate ${unit}`, units: [unit], op: "ablate_zero", ...knowingly };
+}
+
+/** Whether it may change protected units. */
+export const overrides = (change: Change): boolean => change.override_protection === true;
 
 /** What is done to a unit alone; null where nothing is, or something else than these two. */
 export function kindOf(changes: readonly Change[], unit: string): Kind | null {
@@ -18,10 +24,33 @@ export function kindOf(changes: readonly Change[], unit: string): Kind | null {
 }
 
 /** Asking for what is there takes it out; of the two, the later one stands. */
-export function toggled(changes: readonly Change[], kind: Kind, unit: string): Change[] {
+export function toggled(changes: readonly Change[], kind: Kind, unit: string, override = false): Change[] {
   const now = kindOf(changes, unit);
   const others = changes.filter(({ id }) => now === null || id !== makeChange(now, unit).id);
-  return now === kind ? others : [...others, makeChange(kind, unit)];
+  return now === kind ? others : [...others, makeChange(kind, unit, override)];
+}
+
+/**
+ * The value that changes gave a unit at a step, where they alone tell it: the last of them that set it, and what scaled or
+ * added after. `lines` are the step's receipts. Null where it hangs on what the model computed.
+ */
+export function valueMade(
+  changes: readonly Change[],
+  lines: readonly ReceiptLine[],
+  unit: string,
+): number | null {
+  let made: number | null = null;
+  for (const { id, units, op, value, positions = "all" } of changes) {
+    if (!units.includes(unit) || !lines.some((line) => line.id === id && line.fired)) continue;
+    const amount = typeof value === "number" ? value : null;
+    if (Array.isArray(positions)) made = null;
+    else if (op === "ablate_zero") made = 0;
+    else if (op === "set") made = amount;
+    else if (made === null || amount === null) made = null;
+    else if (op === "scale") made *= amount;
+    else made = op === "add" ? made + amount : null;
+  }
+  return made;
 }
 
 const sign = (value: unknown) => String(value).replace("-", "−");

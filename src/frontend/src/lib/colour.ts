@@ -80,6 +80,9 @@ export function sampleScale(share: number, signed: boolean, theme: Theme): Rgb {
   return mix(parseHex(from), parseHex(colours[low + 1] ?? from), place - low);
 }
 
+/** The colour of a probability, from violet for 0 to yellow for 1: the same in both themes, as its legend says. */
+export const chanceColour = (share: number): Rgb => sampleScale(share, false, "dark");
+
 function luminance([red, green, blue]: Rgb): number {
   const linear = (channel: number) => {
     const share = channel / 255;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Entry, Payload } from "./liveEvents";
-import { decodeValues, halfFrom, headsOf, keptUnits, strongest, unitsOf } from "./payloads";
+import { decodeValues, halfFrom, headsOf, keptUnits, strongest, tileOf, unitsOf } from "./payloads";
 
 const bytes = (hex: string) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 
@@ -168,4 +168,58 @@ describe("attention", () => {
   });
 
   it("is none in other payloads", () => expect(headsOf(entry([1, 4], null))).toBeNull());
+});
+
+describe("a tile", () => {
+  // What capture/tiles.py makes of six units in cells of two rows by two: means of two, and an empty cell.
+  const tile = {
+    kind: "tile",
+    source: "order",
+    run: 2,
+    height: 2,
+    width: 2,
+    filled: 3,
+    positions: [0],
+    dtype: "f16",
+    values: within(bytes("003e80c00000")),
+  };
+
+  it("is an image whose last cells may hold nothing", () => {
+    const found = tileOf(entry([1, 6], tile));
+    expect(found).toMatchObject({ height: 2, width: 2, filled: 3, made: { by: "order", run: 2 } });
+    expect([...(found?.values ?? [])]).toEqual([1.5, -2.25, 0, Number.NaN]);
+  });
+
+  it("says how it was made", () => {
+    expect(tileOf(entry([1, 6], { ...tile, source: "random", seed: 7 }))?.made).toEqual({
+      by: "random",
+      seed: 7,
+    });
+    expect(tileOf(entry([1, 6], { ...tile, source: "pca", reference: "x_1" }))?.made).toEqual({
+      by: "pca",
+      reference: "x_1",
+    });
+  });
+
+  it("is read in 8 bits with one scale", () => {
+    const q8 = { ...tile, dtype: "q8", values: of(Int8Array.from([127, -2, 0])), scales: floats(0.5) };
+    expect(tileOf(entry([1, 6], q8))?.values[0]).toBe(63.5);
+  });
+
+  it.each([
+    ["more cells than it has room for", { filled: 5 }],
+    ["no rows", { height: 0, filled: 0 }],
+    ["sides beyond all measure", { height: 1e6 }],
+    ["another source", { source: "dream" }],
+    ["no word of its index", { source: "pca" }],
+    ["too few values", { filled: 4 }],
+  ])("is refused with %s", (_, part) => {
+    expect(() => tileOf(entry([1, 6], { ...tile, ...part }))).toThrow("can't be read");
+  });
+
+  it("is none in other payloads", () => {
+    expect(tileOf(entry([1, 4], null))).toBeNull();
+    expect(tileOf(entry([1, 4], { kind: "full" }))).toBeNull();
+    expect(unitsOf(entry([1, 6], tile))).toBeNull();
+  });
 });

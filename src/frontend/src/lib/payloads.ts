@@ -15,6 +15,18 @@ export interface Head {
   entropy: number;
 }
 
+/** An image of a point's last position. */
+export interface Tile {
+  height: number;
+  width: number;
+  /** The first cells hold values; those behind them are empty. */
+  filled: number;
+  /** Row by row; NaN in cells that hold nothing. */
+  values: Float32Array;
+  /** How cells come from units: of so many in order the mean, or through a projection. */
+  made: { by: "order"; run: number } | { by: "random"; seed: number } | { by: "pca"; reference: string };
+}
+
 /** Whether the values lie beside the step, as a tensor of the trace: so are those of a prompt that was captured. */
 export const liesBeside = (payload: Payload): boolean => payload.kind === "full" && !("values" in payload);
 
@@ -155,4 +167,24 @@ function summarise(row: Float32Array, first: number): Head {
     if (weight > 0) entropy -= weight * Math.log(weight);
   });
   return { key: first + best, weight: row[best] ?? Number.NaN, entropy };
+}
+
+const MOST_TILE_SIDE = 256;
+
+/** The tile that the payload holds; null where it holds another kind. */
+export function tileOf({ payload }: Entry): Tile | null {
+  if (payload?.kind !== "tile") return null;
+  const [height, width, filled] = [whole(payload.height), whole(payload.width), whole(payload.filled)];
+  if (Math.max(height, width) > MOST_TILE_SIDE || height * width === 0 || filled > height * width)
+    throw broken();
+  const values = new Float32Array(height * width).fill(Number.NaN);
+  values.set(decodeValues(payload, filled, filled));
+  return { height, width, filled, values, made: madeBy(payload) };
+}
+
+function madeBy({ source, run, seed, reference }: Payload): Tile["made"] {
+  if (source === "order") return { by: source, run: Math.max(1, whole(run)) };
+  if (source === "random") return { by: source, seed: whole(seed) };
+  if (source === "pca" && typeof reference === "string") return { by: source, reference };
+  throw broken();
 }

@@ -9,11 +9,12 @@ export const titleOf = (text: string): string =>
 
 /** The whole prompt of a trace. Its `text` is cut after 200 characters; the tokens have the rest. */
 export function promptOf({ text, tokens }: Pick<TraceDetail, "text" | "tokens">): string {
-  const joined = tokens
-    .filter((token) => !token.special)
-    .map((token) => token.text)
-    .join("");
-  // Some tokenizers put a space before the first word; others change the text, and then the start must do.
-  const start = joined.indexOf(text);
-  return start === 0 || start === 1 ? joined.slice(start) : text;
+  const join = (some: TraceDetail["tokens"]) => some.map((token) => token.text).join("");
+  // A conversation's marks stand in its text; those that the tokenizer put around a prompt do not.
+  for (const joined of [join(tokens.filter((token) => !token.special)), join(tokens)]) {
+    // Some tokenizers put a space before the first word; others change the text, and then the start must do.
+    const start = joined.indexOf(text);
+    if (start === 0 || start === 1) return joined.slice(start);
+  }
+  return text;
 }

@@ -3,6 +3,7 @@ import { done, receipt, start, step } from "../testing/live";
 import { type Change, type LiveEvent, readEvent } from "./liveEvents";
 import {
   ended,
+  endWords,
   inForceAt,
   isLive,
   isMark,
@@ -12,7 +13,6 @@ import {
   promptText,
   saidBy,
   statOf,
-  statRange,
   tokenAt,
   withEvents,
 } from "./run";
@@ -70,26 +70,6 @@ describe("statistics", () => {
     expect(statOf(found, found.steps[2] as never, "mlp_act.7", "l2")).toBeNull();
     expect(statOf(found, found.steps[2] as never, "attn_weights.0", "l2")).toBeNull();
   });
-
-  it("range over all steps of a phase, from zero on", () => {
-    const addresses = ["mlp_act.0", "mlp_act.1"];
-    expect(statRange(found, "decode", addresses, "l2")).toEqual({ min: 0, max: 22, signed: false });
-    expect(statRange(found, "prefill", addresses, "l2")).toEqual({ min: 0, max: 2, signed: false });
-  });
-
-  it("range to both sides where one is negative", () => {
-    expect(statRange(found, "decode", ["mlp_act.0"], "min")).toEqual({ min: -2, max: 2, signed: true });
-  });
-
-  it("that are not finite leave the range as it is", () => {
-    const { entries } = step(1);
-    const wild = entries.map((entry) => ({
-      ...entry,
-      stats: { ...entry.stats, l2: Number.POSITIVE_INFINITY },
-    }));
-    const other = run(start(), step(0), step(1, { entries: wild }), step(2));
-    expect(statRange(other, "decode", ["mlp_act.0"], "l2").max).toBe(21);
-  });
 });
 
 describe("tokens", () => {
@@ -114,6 +94,32 @@ describe("tokens", () => {
     expect(probabilityOf({ logprob: Math.log(0.25) })).toBeCloseTo(0.25);
     expect(probabilityOf({ logprob: null })).toBeNull();
     expect(probabilityOf({ logprob: Number.NaN })).toBeNull();
+  });
+});
+
+describe("the end of a run", () => {
+  const settings = { max_new_tokens: 3 };
+  const words = (...events: LiveEvent[]) => endWords(run(start({ settings }), ...events));
+
+  it("is told with the limit that it came to", () => {
+    expect(words(step(0), step(1), step(2), done("length"))).toBe(
+      "It came to the most tokens that were asked for: 3.",
+    );
+    // Three tokens of the prompt and one that was given back are all that this model reads.
+    expect(words(step(0), step(1), done("length"))).toBe(
+      "The model's context is full: it reads at most 4 tokens.",
+    );
+  });
+
+  it("is the model's own, or somebody's", () => {
+    expect(words(step(0), done("eos"))).toBe("The model ended its answer.");
+    expect(endWords(run(start({ settings: { stop: ["."] } }), step(0), done("eos")))).toMatch(/stop tokens/);
+    expect(words(step(0), done("stopped"))).toBe("Stopped before its end.");
+    expect(words(step(0))).toBe("");
+  });
+
+  it("of a prompt alone is none", () => {
+    expect(words(step(0, { token: null }), done("length"))).toMatch(/Nothing was generated/);
   });
 });
 

@@ -45,18 +45,10 @@ export interface Run {
   steps: readonly LightStep[];
   receipts: ReadonlyMap<number, ReceiptEvent>;
   end: DoneEvent | ErrorEvent | null;
-  /** Least and largest of each statistic over all steps of a phase, so that colours mean the same at every step. */
-  ranges: Record<StepEvent["phase"], Ranges>;
-}
-
-interface Ranges {
-  low: Float32Array;
-  high: Float32Array;
 }
 
 const WIDTH = STAT_NAMES.length;
 const LIKELY = 5;
-const NO_RANGES: Ranges = { low: new Float32Array(), high: new Float32Array() };
 
 export const noRun = (traceId: string | null = null): Run => ({
   traceId,
@@ -65,7 +57,6 @@ export const noRun = (traceId: string | null = null): Run => ({
   steps: [],
   receipts: new Map(),
   end: null,
-  ranges: { prefill: NO_RANGES, decode: NO_RANGES },
 });
 
 /** The run after these events. A step that is there already is left as it is. Errors are for the caller: see {@link ended}. */
@@ -81,12 +72,9 @@ export function withEvents(run: Run, events: readonly LiveEvent[]): Run {
       next.traceId = event.trace_id;
       next.queued = null;
       next.start = event;
-      next.ranges = { prefill: emptyRanges(event), decode: emptyRanges(event) };
     } else if (event.type === "step") {
       if (next.start === null || event.step !== next.steps.length) continue;
-      const light = lighten(event, next.start);
-      next.steps.push(light);
-      next.ranges = { ...next.ranges, [event.phase]: widened(next.ranges[event.phase], light.stats) };
+      next.steps.push(lighten(event, next.start));
     } else if (event.type === "gap") {
       for (let step = next.steps.length; next.start && step <= event.to_step; step += 1)
         next.steps.push(lostStep(step, event, next.start));
@@ -100,21 +88,6 @@ export function withEvents(run: Run, events: readonly LiveEvent[]): Run {
 export const ended = (run: Run, end: ErrorEvent): Run => ({ ...run, queued: null, end });
 
 export const isLive = (run: Run) => run.traceId !== null && run.end === null;
-
-function emptyRanges({ points }: StartEvent): Ranges {
-  const size = points.length * WIDTH;
-  return { low: new Float32Array(size).fill(Infinity), high: new Float32Array(size).fill(-Infinity) };
-}
-
-function widened({ low, high }: Ranges, stats: Float32Array): Ranges {
-  const [lower, higher] = [low.slice(), high.slice()];
-  stats.forEach((value, at) => {
-    if (!Number.isFinite(value)) return;
-    if (value < (lower[at] ?? 0)) lower[at] = value;
-    if (value > (higher[at] ?? 0)) higher[at] = value;
-  });
-  return { low: lower, high: higher };
-}
 
 const places = new WeakMap<StartEvent, Map<string, number>>();
 
@@ -168,28 +141,6 @@ export function statOf(run: Run, step: LightStep, address: string, stat: StatNam
   return value === undefined || Number.isNaN(value) ? null : value;
 }
 
-/** Over which values a statistic of these addresses runs, in all steps of a phase; symmetric where it is signed. */
-export function statRange(
-  run: Run,
-  phase: StepEvent["phase"],
-  addresses: readonly string[],
-  stat: StatName,
-): { min: number; max: number; signed: boolean } {
-  let [low, high] = [0, 0];
-  const { start } = run;
-  for (const address of start ? addresses : []) {
-    const place = start ? placeOf(start, address) : undefined;
-    if (place === undefined) continue;
-    const at = place * WIDTH + STAT_NAMES.indexOf(stat);
-    low = Math.min(low, finite(run.ranges[phase].low[at]));
-    high = Math.max(high, finite(run.ranges[phase].high[at]));
-  }
-  const reach = Math.max(high, -low) || 1;
-  return low < 0 ? { min: -reach, max: reach, signed: true } : { min: 0, max: reach, signed: false };
-}
-
-const finite = (value: number | undefined) => (value !== undefined && Number.isFinite(value) ? value : 0);
-
 /** The text's token at a position: of the prompt, or one that the run emitted. */
 export function tokenAt(run: Run, position: number): string | null {
   const prompt = run.start?.tokens ?? [];
@@ -223,6 +174,32 @@ export function isMark(run: Run, { step, tokenId }: Pick<LightStep, "step" | "to
 /** What the run said, as one text: without its marks. */
 export const saidBy = (run: Run): string =>
   joinTokens(run.steps.filter((step) => !isMark(run, step)).map(({ token }) => token ?? ""));
+
+/** How many positions of the model's context the run has read, and so can't read again. */
+const readSoFar = ({ start, steps }: Run): number =>
+  (start?.tokens.length ?? 0) + Math.max(0, steps.length - 1);
+
+/** How a run ended, in words: where a limit ended it, which one. */
+export function endWords(run: Run): string {
+  if (run.end?.type !== "done") return "";
+  if (!run.steps.some(({ token }) => token !== null))
+    return "Nothing was generated: this trace is of the prompt alone.";
+  const { max_new_tokens: most, stop } = run.start?.settings ?? {};
+  switch (run.end.reason) {
+    case "eos":
+      return Array.isArray(stop) && stop.length > 0
+        ? "The model ended its answer, or came to one of the stop tokens."
+        : "The model ended its answer.";
+    case "stopped":
+      return "Stopped before its end.";
+    case "length":
+      if (run.steps.length === most) return `It came to the most tokens that were asked for: ${most}.`;
+      // A chat server tells neither its prompt's tokens nor its own limits.
+      return run.start?.tokens.length === 0
+        ? "The model's server ended it at a limit of its own."
+        : `The model's context is full: it reads at most ${readSoFar(run)} tokens.`;
+  }
+}
 
 /** What the run was given as plain text; for a conversation its messages tell more. */
 export const promptText = ({ start }: Run): string =>

@@ -32,6 +32,21 @@ export function useDeleteTrace() {
   });
 }
 
+/** Keeps a trace whatever the limit, or lets it go with the others again. */
+export function usePinTrace() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ traceId, pinned }: { traceId: string; pinned: boolean }) =>
+      unwrap(
+        client.POST("/api/traces/{trace_id}/pin", {
+          params: { path: { trace_id: traceId } },
+          body: { pinned },
+        }),
+      ),
+    onSettled: () => queries.invalidateQueries({ queryKey: ["traces"] }),
+  });
+}
+
 export const useTrace = (traceId: string | null) =>
   useQuery({
     queryKey: ["trace", traceId],

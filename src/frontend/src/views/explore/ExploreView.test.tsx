@@ -152,6 +152,40 @@ describe("with a trace", () => {
     expect(screen.getAllByRole("alert")).toHaveLength(1);
   });
 
+  describe("of a run", () => {
+    const tokens = ["<|user|>", "23", " +"].map((text, id) => ({ id, text, special: id === 0 }));
+    const ofRun = trace({ steps: 9, text: "<|user|>23", tokens });
+    beforeEach(() => server.on(`GET /api/traces/${TRACE_ID}`, { body: ofRun }));
+
+    it("that kept no tensors says so once, calmly, and captures its prompt", async () => {
+      const missing = failure(409, "not_captured", "This trace did not keep mlp_act.0 whole.");
+      for (const what of ["layers", "heatmap"]) server.on(`GET /api/traces/${TRACE_ID}/${what}`, missing);
+      useSession.setState({ prompt: "something else" });
+      renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+      expect(await screen.findByText("This run was recorded step by step, 9 of them")).toBeVisible();
+      expect(screen.queryByRole("alert")).toBeNull();
+      expect(screen.queryByText("All layers")).toBeNull();
+      expect(screen.getByRole("link", { name: "Open it in Live" })).toHaveAttribute(
+        "href",
+        `/live?trace=${TRACE_ID}`,
+      );
+      await expectAccessible(document.body);
+      server.on("POST /api/captures", never);
+      await userEvent.click(screen.getByRole("button", { name: "Capture its prompt" }));
+      await waitFor(() =>
+        expect(server.calls.find(({ path }) => path === "/api/captures")?.body).toMatchObject({
+          prompt: "<|user|>23 +",
+        }),
+      );
+    });
+
+    it("that kept them is drawn, and says of what", async () => {
+      renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
+      expect(await screen.findByTestId("heatmap")).toBeVisible();
+      expect(screen.getByText("This trace is of a run with 9 steps")).toBeVisible();
+    });
+  });
+
   it("says so when it belongs to another model", async () => {
     server.on(`GET /api/traces/${TRACE_ID}`, { body: trace({ model_id: "local/other" }) });
     renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);

@@ -1,12 +1,9 @@
-import { Alert, Button, Group, Stack, Tabs, Text, VisuallyHidden } from "@mantine/core";
+import { Alert, Button, Group, Skeleton, Stack, Tabs, VisuallyHidden } from "@mantine/core";
 import { IconChartBar, IconChartDots3, IconGridDots } from "@tabler/icons-react";
-import { Link, useLocation } from "react-router";
 import { useTrace } from "@/api/queries/traces";
 import type { TraceDetail } from "@/api/types";
-import { Banner } from "@/components/Banner";
 import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
-import { patchSearch } from "@/lib/url";
 import { useModelId, usePatch } from "@/state/address";
 import { useSession } from "@/state/session";
 import { Columns } from "./Columns";
@@ -15,6 +12,7 @@ import { HeatmapPanel } from "./HeatmapPanel";
 import { LayerStrip } from "./LayerStrip";
 import { ShownInstead } from "./Missing";
 import { NextTokens } from "./NextTokens";
+import { KeptInSteps, OfRun } from "./OfRun";
 import { TABS, useOptions } from "./options";
 import { PromptPanel } from "./PromptPanel";
 import { RecentTraces } from "./RecentTraces";
@@ -23,6 +21,7 @@ import { StatsChart } from "./StatsChart";
 import { StatsPanel } from "./StatsPanel";
 import { StrongestUnits } from "./StrongestUnits";
 import { useShown } from "./shown";
+import { useKept } from "./useKept";
 
 const TAB_LABELS = {
   heatmap: { label: "Heatmap", icon: IconGridDots },
@@ -35,9 +34,10 @@ export default function ExploreView() {
   const { tab } = options;
   const patch = usePatch();
   const trace = useTrace(options.traceId);
-  // A trace that is gone leaves the page as if none had been named, but for a word about it.
-  const traceId = trace.error ? null : options.traceId;
   const detail = trace.data ?? null;
+  const kept = useKept(detail);
+  // A trace that is gone leaves the page as if none had been named, but for a word about it.
+  const traceId = trace.error || kept !== "whole" ? null : options.traceId;
   const shown = useShown();
   const head = (
     <>
@@ -60,7 +60,7 @@ export default function ExploreView() {
       <VisuallyHidden component="h1">Explore</VisuallyHidden>
       <PromptPanel trace={detail} />
       {detail && <OtherModel trace={detail} />}
-      {detail && detail.steps > 1 && <OfRun trace={detail} />}
+      {detail && kept === "whole" && detail.steps > 1 && <OfRun trace={detail} />}
       {trace.error && (
         <Panel title="Trace">
           <ErrorNote error={trace.error} onRetry={() => trace.refetch()} />
@@ -71,15 +71,21 @@ export default function ExploreView() {
         onChange={(next) => patch({ tab: next === "heatmap" ? null : next }, { push: true })}
         keepMounted={false}
       >
-        {tab === "scatter" && <ScatterTab head={head} trace={detail} />}
+        {tab === "scatter" && <ScatterTab head={head} trace={kept === "whole" ? detail : null} />}
         {tab !== "scatter" && !traceId && (
           <Stack gap="sm">
             {head}
             <Tabs.Panel value={tab}>
-              <Stack gap="sm">
-                <FirstSteps />
-                <RecentTraces />
-              </Stack>
+              {detail && kept === "steps" ? (
+                <KeptInSteps trace={detail} />
+              ) : kept === "unknown" ? (
+                <Skeleton height={420} />
+              ) : (
+                <Stack gap="sm">
+                  <FirstSteps />
+                  <RecentTraces />
+                </Stack>
+              )}
             </Tabs.Panel>
           </Stack>
         )}
@@ -111,35 +117,6 @@ export default function ExploreView() {
         )}
       </Tabs>
     </Stack>
-  );
-}
-
-/** What a run keeps of its steps is drawn in Live; Explore draws tensors that were kept whole. */
-function OfRun({ trace }: { trace: TraceDetail }) {
-  const { search } = useLocation();
-  const setRerun = useSession((session) => session.setRerun);
-  return (
-    <Banner tone="info" title={`This trace is of a run with ${trace.steps} steps`}>
-      <Group justify="space-between" gap="xs">
-        <Text size="sm">
-          Most runs keep the strongest values of each step, which Live shows. Explore needs whole tensors:
-          capture the prompt to see them.
-        </Text>
-        <Group gap="xs">
-          <Button size="compact-sm" variant="default" onClick={() => setRerun(true)}>
-            Capture its prompt
-          </Button>
-          <Button
-            component={Link}
-            to={{ pathname: "/live", search: patchSearch(search, { tab: null }) }}
-            size="compact-sm"
-            variant="default"
-          >
-            Open it in Live
-          </Button>
-        </Group>
-      </Group>
-    </Banner>
   );
 }
 

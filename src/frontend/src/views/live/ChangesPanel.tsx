@@ -1,7 +1,8 @@
 import { ActionIcon, Button, Text, Tooltip } from "@mantine/core";
-import { IconX } from "@tabler/icons-react";
+import { IconLockOpen, IconX } from "@tabler/icons-react";
+import { ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
-import { describeChange } from "@/lib/changes";
+import { describeChange, overrides } from "@/lib/changes";
 import { formatValue } from "@/lib/format";
 import type { Change, ReceiptLine } from "@/lib/liveEvents";
 import { inForceAt, isLive, type Run } from "@/lib/run";
@@ -13,6 +14,7 @@ import { useShownStep } from "./useStep";
 export function ChangesPanel() {
   const run = useLive(({ run }) => run);
   const wanted = useLive(({ wanted }) => wanted);
+  const refusal = useLive(({ refusal }) => (refusal?.about === "change" ? refusal.error : null));
   const { number } = useShownStep();
   return (
     <Panel
@@ -25,6 +27,11 @@ export function ChangesPanel() {
         )
       }
     >
+      {refusal && (
+        <div className={classes.refusal}>
+          <ErrorNote error={refusal} compact />
+        </div>
+      )}
       {wanted.length === 0 ? (
         <Text size="sm" c="dimmed">
           None is asked for. Boost or ablate a selected unit: it holds from the next step on, or from the
@@ -38,6 +45,13 @@ export function ChangesPanel() {
                 <code>{describeChange(one)}</code>
                 <Text size="xs" c="dimmed">
                   {whenOf(run, one)}
+                  {overrides(one) && (
+                    <>
+                      {" · "}
+                      <IconLockOpen size={12} aria-hidden style={{ verticalAlign: "-2px" }} /> protection
+                      overridden
+                    </>
+                  )}
                 </Text>
               </div>
               <Tooltip label="Take it out">

@@ -1,5 +1,6 @@
 import { ActionIcon, Group, ScrollArea, Tooltip } from "@mantine/core";
-import { IconMessagePlus } from "@tabler/icons-react";
+import { useDisclosure } from "@mantine/hooks";
+import { IconHistory, IconMessagePlus } from "@tabler/icons-react";
 import { Panel } from "@/components/Panel";
 import { usePatch } from "@/state/address";
 import classes from "./Chat.module.css";
@@ -7,10 +8,12 @@ import { Composer } from "./Composer";
 import { Conversation } from "./Conversation";
 import { FirstWords } from "./FirstWords";
 import { RunSettings } from "./RunSettings";
+import { RunsDialog } from "./RunsDialog";
 import { newChat, useLive } from "./store";
 
 export function ChatPanel() {
   const patch = usePatch();
+  const [runsOpen, runs] = useDisclosure(false);
   const empty = useLive(({ run, sent }) => run.traceId === null && sent === null);
   return (
     <Panel
@@ -19,6 +22,11 @@ export function ChatPanel() {
       actions={
         <Group gap={2} wrap="nowrap">
           <RunSettings />
+          <Tooltip label="Recorded runs">
+            <ActionIcon variant="subtle" color="gray" aria-label="Recorded runs" onClick={runs.open}>
+              <IconHistory size={18} />
+            </ActionIcon>
+          </Tooltip>
           <Tooltip label="New chat">
             <ActionIcon
               variant="subtle"
@@ -42,10 +50,11 @@ export function ChatPanel() {
           type="auto"
           viewportProps={{ tabIndex: 0, "aria-label": "Conversation" }}
         >
-          {empty ? <FirstWords /> : <Conversation />}
+          {empty ? <FirstWords onAllRuns={runs.open} /> : <Conversation />}
         </ScrollArea>
         <Composer />
       </div>
+      <RunsDialog opened={runsOpen} onClose={runs.close} />
     </Panel>
   );
 }

@@ -1,26 +1,45 @@
 import { Button, Group, SegmentedControl, Text, Textarea, Tooltip } from "@mantine/core";
 import { IconPlayerStopFilled, IconSend2 } from "@tabler/icons-react";
+import { useState } from "react";
 import { ErrorNote } from "@/components/Notice";
 import { isLive } from "@/lib/run";
 import { usePatch } from "@/state/address";
 import classes from "./Chat.module.css";
-import { stop, useLive } from "./store";
+import { sendShorter, stop, useLive } from "./store";
 import { useSend } from "./useSend";
 
 /** Where one types, sends and stops. */
 export function Composer() {
   const draft = useLive(({ draft }) => draft);
-  const refusal = useLive(({ refusal }) => refusal);
+  const refusal = useLive(({ refusal }) => (refusal?.about === "message" ? refusal : null));
   const busy = useLive(({ run, sent }) => sent !== null || isLive(run));
   const begun = useLive(({ run }) => run.traceId !== null);
   const patch = usePatch();
   const { send, plain, noTemplate } = useSend();
+  const [pressed, setPressed] = useState(false);
+  if (pressed && !busy) setPressed(false);
   return (
     <div className={classes.composer}>
       {refusal && (
         <div className={classes.refusal}>
-          <ErrorNote error={refusal} compact />
+          <ErrorNote error={refusal.error} compact />
+          {refusal.shorter && (
+            <>
+              <Text size="sm">
+                The conversation can go on without its earliest messages: the model then knows nothing of
+                them.
+              </Text>
+              <Button size="compact-sm" variant="default" mt={6} onClick={sendShorter}>
+                Leave out as many as it takes
+              </Button>
+            </>
+          )}
         </div>
+      )}
+      {pressed && (
+        <Text size="sm" role="status" mb={6}>
+          Not sent: the model is still at work. Wait for its end, or stop it; your text stays here.
+        </Text>
       )}
       <Textarea
         aria-label={plain ? "Text to go on with" : "Message"}
@@ -29,11 +48,15 @@ export function Composer() {
         minRows={2}
         maxRows={8}
         value={draft}
-        onChange={(event) => useLive.setState({ draft: event.currentTarget.value })}
+        onChange={(event) => {
+          setPressed(false);
+          useLive.setState({ draft: event.currentTarget.value });
+        }}
         onKeyDown={(event) => {
           if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
           event.preventDefault();
-          if (!busy) send(draft);
+          if (busy) setPressed(draft.trim() !== "");
+          else send(draft);
         }}
       />
       <Group justify="space-between" gap="xs" mt={6} wrap="nowrap">
@@ -54,7 +77,7 @@ export function Composer() {
           />
         </Tooltip>
         <Text size="xs" c="dimmed" truncate>
-          Enter sends
+          {busy ? "Enter waits" : "Enter sends"}
         </Text>
         {busy ? (
           <Button

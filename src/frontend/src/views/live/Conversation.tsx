@@ -3,18 +3,12 @@ import { useEffect, useRef } from "react";
 import { ApiError } from "@/api/client";
 import { ErrorNote } from "@/components/Notice";
 import type { Message } from "@/lib/liveEvents";
-import { promptText } from "@/lib/run";
+import { endWords, promptText } from "@/lib/run";
 import classes from "./Chat.module.css";
 import { type LiveState, useLive } from "./store";
 import { TokenRun } from "./TokenRun";
 import { useShownStep } from "./useStep";
 import { useWaiting } from "./useWaiting";
-
-const REASONS = {
-  eos: "The model ended its answer.",
-  length: "It came to the most tokens that were asked for, or that fit the model's context.",
-  stopped: "Stopped.",
-};
 
 const WHO: Record<string, string> = { user: "You", assistant: "Model", system: "System" };
 
@@ -27,22 +21,30 @@ const messagesOf = ({ run, sent }: Pick<LiveState, "run" | "sent">): readonly Me
 export function Conversation() {
   const run = useLive(({ run }) => run);
   const sent = useLive(({ sent }) => sent);
-  const { number, following } = useShownStep();
+  const leftOut = useLive(({ leftOut }) => leftOut);
+  const newest = useLive(({ shown }) => shown === null);
+  const { number } = useShownStep();
   const waiting = useWaiting();
   const end = useRef<HTMLDivElement>(null);
   const messages = messagesOf({ run, sent });
 
-  // The newest token stays in sight, unless one looks at an earlier one.
-  const count = run.steps.length + messages.length;
+  // The newest token stays in sight, and how it ended, unless one looks at an earlier one.
+  const count = run.steps.length + messages.length + (run.end ? 1 : 0);
   useEffect(() => {
-    if (count > 0 && following) end.current?.scrollIntoView?.({ block: "nearest" });
-  }, [count, following]);
+    if (count > 0 && newest) end.current?.scrollIntoView?.({ block: "nearest" });
+  }, [count, newest]);
   useEffect(() => {
     if (sent !== null) end.current?.scrollIntoView?.({ block: "nearest" });
   }, [sent]);
 
   return (
     <>
+      {leftOut > 0 && (
+        <Text size="xs" c="dimmed" mb="xs">
+          {leftOut === 1 ? "One earlier message was" : `${leftOut} earlier messages were`} left out: the model
+          reads no more at once. The runs before this one still hold them.
+        </Text>
+      )}
       {messages.map(({ role, content }, at) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a conversation only grows; the place is the message's identity
         <div key={at} className={classes.message} data-role={role}>
@@ -64,9 +66,7 @@ export function Conversation() {
       )}
       {run.end?.type === "done" && (
         <Text size="xs" c="dimmed" role="status">
-          {run.steps.some(({ token }) => token !== null)
-            ? REASONS[run.end.reason]
-            : "Nothing was generated: this trace is of the prompt alone."}
+          {endWords(run)}
         </Text>
       )}
       {run.end?.type === "error" && (

@@ -1,13 +1,9 @@
-import { Anchor, Button, Stack, Text } from "@mantine/core";
+import { Button, Group, Stack, Text } from "@mantine/core";
 import { IconMessageCircle } from "@tabler/icons-react";
-import { Link } from "react-router";
-import { useTraces } from "@/api/queries/traces";
 import { EmptyState } from "@/components/Notice";
-import { formatAgo } from "@/lib/format";
-import { titleOf } from "@/lib/prompt";
-import { patchSearch } from "@/lib/url";
-import { useModelId } from "@/state/address";
 import classes from "./Chat.module.css";
+import { RunRow } from "./RunRow";
+import { useRuns } from "./useRuns";
 import { useSend } from "./useSend";
 
 /** One for each thing that the bundled model was taught to answer; the texts are for models that take no messages. */
@@ -17,7 +13,7 @@ const TEXTS = ["23+45=", "The capital of France is", "Long ago, a little boy nam
 const RECENT = 5;
 
 /** What stands where the conversation will be. */
-export function FirstWords() {
+export function FirstWords({ onAllRuns }: { onAllRuns: () => void }) {
   const { send, plain } = useSend();
   return (
     <Stack gap="xs">
@@ -46,39 +42,30 @@ export function FirstWords() {
         While it speaks, token by token, its layers light up beside it, and you can boost or ablate a neuron.
         Or start with one of these:
       </EmptyState>
-      <RecentRuns />
+      <RecentRuns onAll={onAllRuns} />
     </Stack>
   );
 }
 
-/** Runs of this model that were recorded before. */
-function RecentRuns() {
-  const modelId = useModelId();
-  const traces = useTraces();
-  const runs =
-    traces.data?.traces.filter((one) => one.model_id === modelId && one.steps > 1).slice(0, RECENT) ?? [];
+/** The latest runs of this model that were recorded before. */
+function RecentRuns({ onAll }: { onAll: () => void }) {
+  const { runs } = useRuns();
   if (runs.length === 0) return null;
   return (
     <section aria-label="Recent runs" className={classes.recent}>
-      <Text size="xs" fw={600}>
-        Recent runs
-      </Text>
-      <ul>
-        {runs.map(({ trace_id, text, steps, created_at }) => (
-          <li key={trace_id}>
-            <Anchor
-              component={Link}
-              to={`/live${patchSearch("", { model: modelId, trace: trace_id })}`}
-              size="sm"
-              ff="monospace"
-              truncate
-            >
-              {titleOf(text)}
-            </Anchor>
-            <Text size="xs" c="dimmed">
-              {steps} steps · {formatAgo(created_at)}
-            </Text>
-          </li>
+      <Group justify="space-between">
+        <Text size="xs" fw={600}>
+          Recent runs
+        </Text>
+        {runs.length > RECENT && (
+          <Button size="compact-xs" variant="subtle" onClick={onAll}>
+            All {runs.length}
+          </Button>
+        )}
+      </Group>
+      <ul className={classes.runs}>
+        {runs.slice(0, RECENT).map((run) => (
+          <RunRow key={run.trace_id} run={run} />
         ))}
       </ul>
     </section>

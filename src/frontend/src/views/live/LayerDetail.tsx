@@ -3,13 +3,14 @@ import type { ReactNode } from "react";
 import { Link, useLocation } from "react-router";
 import { ErrorNote } from "@/components/Notice";
 import { formatAddress } from "@/lib/address";
-import type { Entry, StepEvent } from "@/lib/liveEvents";
+import type { StepEvent } from "@/lib/liveEvents";
 import { headsOf, keptUnits, liesBeside, strongest, unitsOf } from "@/lib/payloads";
-import type { LightStep, Run } from "@/lib/run";
+import { type LightStep, layersOf, type Run } from "@/lib/run";
 import { patchSearch } from "@/lib/url";
 import { Heads } from "./Heads";
 import { useOptions } from "./options";
 import classes from "./Scan.module.css";
+import { Tiles, tilesOf } from "./Tiles";
 import { UnitBars } from "./UnitBars";
 import { useWholeStep } from "./useWholeStep";
 
@@ -20,12 +21,26 @@ export function LayerDetail({ run, step }: { run: Run; step: LightStep }) {
   const { layer, point } = useOptions();
   const { event, error, refetch } = useWholeStep(step.step);
   const address = formatAddress(point, layer);
+  const tiles = event ? tryRead(() => tilesOf(event, point, layersOf(run))) : [];
+  if (tiles instanceof Error || tiles.length > 0)
+    return (
+      <div className={classes.detail}>
+        <section aria-label={`Tiles of ${point}`} className={classes.wide}>
+          <h3>Tiles of {point}</h3>
+          {tiles instanceof Error ? <ErrorNote error={tiles} compact /> : <Tiles tiles={tiles} />}
+        </section>
+        <section aria-label={`Attention of layer ${layer}`}>
+          <h3>Attention of layer {layer}</h3>
+          {event && <Attention run={run} event={event} layer={layer} />}
+        </section>
+      </div>
+    );
   return (
     <div className={classes.detail}>
       <section aria-label={`Strongest units of ${address}`}>
         <h3>Strongest units of {address}</h3>
         {event ? (
-          <Units event={event} address={address} />
+          <Units run={run} event={event} address={address} />
         ) : error ? (
           <ErrorNote error={error} onRetry={refetch} compact />
         ) : (
@@ -43,19 +58,19 @@ export function LayerDetail({ run, step }: { run: Run; step: LightStep }) {
 const entryOf = (event: StepEvent, address: string) => event.entries.find((one) => one.address === address);
 
 /** What a payload holds, or in words why it can't be read: a broken one must not take the view with it. */
-function tryRead<Found>(read: (entry: Entry) => Found, entry: Entry): Found | Error {
+function tryRead<Found>(read: () => Found): Found | Error {
   try {
-    return read(entry);
+    return read();
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
 }
 
-function Units({ event, address }: { event: StepEvent; address: string }) {
+function Units({ run, event, address }: { run: Run; event: StepEvent; address: string }) {
   const { search } = useLocation();
   const entry = entryOf(event, address);
   if (!entry) return <Missing>The run does not watch {address}.</Missing>;
-  const units = tryRead(unitsOf, entry);
+  const units = tryRead(() => unitsOf(entry));
   if (units instanceof Error) return <ErrorNote error={units} compact />;
   if (entry.payload && liesBeside(entry.payload))
     return (
@@ -67,7 +82,7 @@ function Units({ event, address }: { event: StepEvent; address: string }) {
         .
       </Missing>
     );
-  if (units === null) return <Missing>{whyNone(event, address)}</Missing>;
+  if (units === null) return <Missing>{whyNone(run, event, address)}</Missing>;
   const kept = entry.payload && keptUnits(entry.payload);
   const more = kept !== null && kept > SHOWN ? ` The ${kept} strongest are recorded.` : "";
   return (
@@ -80,9 +95,12 @@ function Units({ event, address }: { event: StepEvent; address: string }) {
   );
 }
 
-function whyNone(event: StepEvent, address: string): string {
+function whyNone(run: Run, event: StepEvent, address: string): string {
   if (event.dropped?.addresses.includes(address))
     return `Only its statistics are recorded: the step was over its budget of ${event.dropped.limit} bytes.`;
+  const { without_tile: without } = run.start?.config ?? {};
+  if (typeof without === "object" && without !== null && address in without)
+    return `There is no tile of it: ${String(Object.entries(without).find(([name]) => name === address)?.[1])}`;
   return event.phase === "prefill"
     ? "Of the prompt only statistics are recorded here. resid_post keeps its strongest units; or look at a later step."
     : "Only its statistics are recorded.";
@@ -91,7 +109,7 @@ function whyNone(event: StepEvent, address: string): string {
 function Attention({ run, event, layer }: { run: Run; event: StepEvent; layer: number }) {
   const address = formatAddress("attn_weights", layer);
   const entry = entryOf(event, address);
-  const heads = entry ? tryRead(headsOf, entry) : null;
+  const heads = entry ? tryRead(() => headsOf(entry)) : null;
   if (heads instanceof Error) return <ErrorNote error={heads} compact />;
   if (heads === null) {
     const reason = run.start?.unavailable[address];

@@ -163,7 +163,7 @@ describe("a run", () => {
   it("that is refused leaves the one before it on screen", async () => {
     await running();
     emit(done("length"));
-    await screen.findByText(/most tokens that were asked for/);
+    await screen.findByText(/context is full/);
     await say("More");
     emit({ type: "error", request: "generate", code: "conflict", message: "Too many.", hint: "" });
     expect(await screen.findByRole("alert")).toHaveTextContent("Too many.");
@@ -197,7 +197,7 @@ describe("a run", () => {
     await userEvent.click(screen.getByRole("button", { name: "Stop" }));
     expect(sent("stop")).toEqual([{ type: "stop", trace_id: TRACE_ID }]);
     emit(done("stopped"));
-    expect(await screen.findByText("Stopped.")).toBeVisible();
+    expect(await screen.findByText("Stopped before its end.")).toBeVisible();
   });
 
   it("is joined again where the connection breaks, and says so meanwhile", async () => {

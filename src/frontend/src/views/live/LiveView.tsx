@@ -28,12 +28,14 @@ export default function LiveView() {
         <div className={classes.left}>
           <ChatPanel />
         </div>
-        <div className={classes.middle}>
-          <ScanPanel />
-        </div>
-        <div className={classes.right}>
-          <SelectionPanel />
-          <ChangesPanel />
+        <div className={classes.rest}>
+          <div className={classes.middle}>
+            <ScanPanel />
+          </div>
+          <div className={classes.right}>
+            <SelectionPanel />
+            <ChangesPanel />
+          </div>
         </div>
       </div>
       <Timeline />

@@ -1,18 +1,18 @@
-import { ActionIcon, NumberInput, Popover, SimpleGrid, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, NativeSelect, NumberInput, Popover, SimpleGrid, Text, Tooltip } from "@mantine/core";
 import { IconAdjustmentsHorizontal } from "@tabler/icons-react";
 import { usePatch } from "@/state/address";
-import { DEFAULTS, MOST_TOKENS, useOptions } from "./options";
+import { DEFAULTS, KEEP_LABELS, KEEPS, MOST_TOKENS, SLOWEST, useOptions } from "./options";
 
-/** How tokens are chosen, and how many; kept in the address. */
+/** How tokens are chosen, how many and how fast, and what is kept of them; in the address. */
 export function RunSettings() {
-  const { tokens, temperature, topK, topP, seed } = useOptions();
+  const { tokens, temperature, topK, topP, seed, keep, pace } = useOptions();
   const patch = usePatch();
   const set = (key: string, fallback?: number) => (value: number | string) =>
     patch({ [key]: value === "" || value === fallback ? null : value });
   return (
     <Popover position="bottom-end" width={290} shadow="md" trapFocus withinPortal>
       <Popover.Target>
-        <Tooltip label="How tokens are chosen">
+        <Tooltip label="Settings of the run">
           <ActionIcon variant="subtle" color="gray" aria-label="Settings of the run">
             <IconAdjustmentsHorizontal size={18} />
           </ActionIcon>
@@ -70,10 +70,30 @@ export function RunSettings() {
             value={seed ?? ""}
             onChange={set("seed")}
           />
+          <NumberInput
+            size="xs"
+            label="Tokens a second"
+            placeholder="as fast as it can"
+            min={SLOWEST}
+            max={1000}
+            clampBehavior="blur"
+            value={pace ?? ""}
+            onChange={set("pace")}
+          />
+          <NativeSelect
+            size="xs"
+            style={{ gridColumn: "1 / -1" }}
+            label="Kept of each step"
+            value={keep}
+            data={KEEPS.map((value) => ({ value, label: KEEP_LABELS[value] }))}
+            onChange={(event) =>
+              patch({ keep: event.currentTarget.value === "topk" ? null : event.currentTarget.value })
+            }
+          />
         </SimpleGrid>
         <Text size="xs" c="dimmed" mt="xs">
           Temperature 0 takes the likeliest token each time. Above it tokens are drawn, the same ones for the
-          same seed.
+          same seed. A pace leaves time to steer: other runs on the model's device wait so much longer.
         </Text>
       </Popover.Dropdown>
     </Popover>

@@ -88,9 +88,10 @@ function Footnotes({ run, step }: { run: Run; step: LightStep }) {
   return (
     <div className={classes.notes}>
       <p>
-        Each column has its own scale, over{" "}
-        {step.phase === "prefill" ? "the prompt" : "all steps of this run but the prompt's"}. A statistic runs
-        over {step.inputs.length > 1 ? "all tokens that the step read" : "the one token that the step read"}.
+        {step.phase === "prefill"
+          ? "Scales run over the prompt."
+          : "Scales run over all steps but the prompt and those that read special tokens, up to the 99th percentile: ▲ some lie beyond, their cells have a corner."}{" "}
+        A statistic is of {step.inputs.length > 1 ? "all tokens" : "the one token"} that the step read.
       </p>
       {missing.map((reason) => (
         <p key={reason}>{reason}</p>

@@ -4,14 +4,16 @@ import { Link } from "react-router";
 import { EmptyState } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { parseUnit } from "@/lib/address";
-import { BOOST, kindOf, toggled } from "@/lib/changes";
+import { BOOST, kindOf } from "@/lib/changes";
 import { formatValue } from "@/lib/format";
 import { useNeuronHref } from "@/state/address";
+import { Guarded } from "./Guarded";
 import { useOptions } from "./options";
 import { Sparkline } from "./Sparkline";
-import { change, useLive } from "./store";
-import { useSeries } from "./useSeries";
+import { useLive } from "./store";
+import { type SeriesPoint, useSeries } from "./useSeries";
 import { useShownStep } from "./useStep";
+import { useWish } from "./useWish";
 
 /** The selected unit: its values, and what can be done to it. */
 export function SelectionPanel() {
@@ -33,6 +35,7 @@ export function SelectionPanel() {
 function Selected({ unit }: { unit: string }) {
   const wanted = useLive(({ wanted }) => wanted);
   const { number } = useShownStep();
+  const wish = useWish();
   const href = useNeuronHref();
   const series = useSeries(unit);
   const kind = kindOf(wanted, unit);
@@ -46,7 +49,7 @@ function Selected({ unit }: { unit: string }) {
               {number >= 0 ? `At step ${number}` : ""}
             </Text>
             <Text size="sm" fw={600} ff="monospace">
-              {now?.value === undefined || now.value === null ? "not recorded" : formatValue(now.value)}
+              {nowWords(now)}
             </Text>
           </Group>
           <Sparkline points={series.points} shown={number} label={`Values of ${unit} by step`} />
@@ -55,6 +58,7 @@ function Selected({ unit }: { unit: string }) {
           </Text>
         </>
       )}
+      <Guarded unit={unit} />
       <Group gap="xs" grow>
         <Button
           size="compact-sm"
@@ -62,7 +66,7 @@ function Selected({ unit }: { unit: string }) {
           aria-pressed={kind === "boost"}
           leftSection={<IconArrowUp size={14} aria-hidden />}
           title={`Multiplies its value by ${BOOST}`}
-          onClick={() => change(toggled(wanted, "boost", unit))}
+          onClick={() => wish("boost", unit)}
         >
           Boost
         </Button>
@@ -72,7 +76,7 @@ function Selected({ unit }: { unit: string }) {
           aria-pressed={kind === "ablate"}
           leftSection={<IconCircleOff size={14} aria-hidden />}
           title="Sets its value to 0"
-          onClick={() => change(toggled(wanted, "ablate", unit))}
+          onClick={() => wish("ablate", unit)}
         >
           Ablate
         </Button>
@@ -84,4 +88,10 @@ function Selected({ unit }: { unit: string }) {
       )}
     </Stack>
   );
+}
+
+/** A value, or how far from zero it may have been. */
+function nowWords(now: SeriesPoint | undefined): string {
+  if (now?.value != null) return `${formatValue(now.value)}${now.made ? ", by a change" : ""}`;
+  return now?.within == null ? "not recorded" : `not recorded, at most ±${formatValue(now.within)}`;
 }

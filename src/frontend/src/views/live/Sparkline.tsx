@@ -7,25 +7,30 @@ import { showStep } from "./useStep";
 const HEIGHT = 56;
 const PAD = 4;
 
-/** Stretches of neighbouring steps that have a value; a value alone is a stretch of its own. */
-export function stretches(points: readonly SeriesPoint[]): { at: number; value: number }[][] {
-  const found: { at: number; value: number }[][] = [];
-  let open: { at: number; value: number }[] | null = null;
-  points.forEach(({ value }, at) => {
+export interface Stretch {
+  made: boolean;
+  points: { at: number; value: number }[];
+}
+
+/** Stretches of neighbouring steps that have a value of one kind; a value alone is a stretch of its own. */
+export function stretches(points: readonly SeriesPoint[]): Stretch[] {
+  const found: Stretch[] = [];
+  let open: Stretch | null = null;
+  points.forEach(({ value, made = false }, at) => {
     if (value === null || !Number.isFinite(value)) {
       open = null;
       return;
     }
-    if (open === null) {
-      open = [];
+    if (open?.made !== made) {
+      open = { made, points: [] };
       found.push(open);
     }
-    open.push({ at, value });
+    open.points.push({ at, value });
   });
   return found;
 }
 
-/** A small line over the steps, with gaps where nothing was recorded. A click shows the step. */
+/** A small line over the steps; a gap is shaded as far as its value may have been from zero. A click shows the step. */
 export function Sparkline({
   points,
   shown,
@@ -37,12 +42,17 @@ export function Sparkline({
 }) {
   const { ref, width } = useElementSize();
   const parts = stretches(points);
-  const values = parts.flat().map(({ value }) => value);
+  const values = [
+    ...parts.flatMap(({ points: some }) => some.map(({ value }) => value)),
+    ...points.flatMap(({ within }) => (within == null ? [] : [within, -within])),
+  ];
   const low = Math.min(0, ...values);
   const high = Math.max(0, ...values);
   const cell = width / Math.max(1, points.length);
   const x = (at: number) => (at + 0.5) * cell;
-  const y = (value: number) => PAD + (1 - (value - low) / (high - low || 1)) * (HEIGHT - 2 * PAD);
+  const flat = low === high;
+  const y = (value: number) =>
+    flat ? HEIGHT / 2 : PAD + (1 - (value - low) / (high - low)) * (HEIGHT - 2 * PAD);
   const marker = points.findIndex(({ step }) => step === shown);
   return (
     <div className={classes.spark}>
@@ -64,28 +74,42 @@ export function Sparkline({
           {marker >= 0 && (
             <rect x={marker * cell} width={Math.max(1, cell)} y={0} height={HEIGHT} className={classes.now} />
           )}
-          {parts.map((part) =>
-            part.length === 1 && part[0] ? (
+          {points.map(({ step, within }, at) =>
+            within == null ? null : (
+              <rect
+                key={step}
+                x={at * cell}
+                width={cell}
+                y={y(within)}
+                height={y(-within) - y(within)}
+                className={classes.within}
+              />
+            ),
+          )}
+          {parts.map(({ made, points: [first, ...more] }) =>
+            first && more.length === 0 ? (
               <circle
-                key={part[0].at}
-                cx={x(part[0].at)}
-                cy={y(part[0].value)}
+                key={first.at}
+                cx={x(first.at)}
+                cy={y(first.value)}
                 r={2}
+                data-made={made || undefined}
                 className={classes.dot}
               />
             ) : (
               <polyline
-                key={part[0]?.at}
-                points={part.map(({ at, value }) => `${x(at)},${y(value)}`).join(" ")}
+                key={first?.at}
+                points={[first, ...more].map((one) => (one ? `${x(one.at)},${y(one.value)}` : "")).join(" ")}
+                data-made={made || undefined}
                 className={classes.line}
               />
             ),
           )}
         </svg>
       </div>
-      <div className={classes.ends} aria-hidden>
+      <div className={classes.ends} data-flat={flat || undefined} aria-hidden>
         <span>{formatMark(high)}</span>
-        <span>{formatMark(low)}</span>
+        {!flat && <span>{formatMark(low)}</span>}
       </div>
     </div>
   );

@@ -2,8 +2,7 @@ import { ActionIcon, Button, Group, NativeSelect, Text, Tooltip } from "@mantine
 import { IconPlayerPauseFilled, IconPlayerPlayFilled, IconPlayerTrackNextFilled } from "@tabler/icons-react";
 import { Panel } from "@/components/Panel";
 import { TokenChip } from "@/components/TokenChip";
-import { useThemeName } from "@/components/useThemeName";
-import { cssColour, sampleScale } from "@/lib/colour";
+import { chanceColour, cssColour } from "@/lib/colour";
 import { formatPercent } from "@/lib/format";
 import { chanceOf, isLive } from "@/lib/run";
 import { useLive } from "./store";
@@ -77,13 +76,12 @@ export function Timeline() {
 /** What the step gave, and what it nearly gave. */
 function Readout() {
   const { step } = useShownStep();
-  const theme = useThemeName();
-  const ramp = Array.from({ length: 9 }, (_, at) => cssColour(sampleScale(at / 8, false, theme)));
+  const ramp = Array.from({ length: 9 }, (_, at) => cssColour(chanceColour(at / 8)));
   const others = step?.top.filter(({ text }) => text !== step.token).slice(0, 3) ?? [];
   return (
     <div className={classes.readout}>
       {step?.token != null ? (
-        <Group gap={6} wrap="nowrap" miw={0}>
+        <Group gap={6} wrap="nowrap" miw={0} style={{ overflow: "hidden" }}>
           <TokenChip text={step.token} />
           <strong>{chanceOf(step)}</strong>
           {others.length > 0 && <span>else</span>}
@@ -101,12 +99,12 @@ function Readout() {
         </span>
       )}
       <Text component="span" size="xs" className={classes.key}>
-        unlikely
+        Probability of a token 0 %
         <span
           className={classes.ramp}
           style={{ background: `linear-gradient(to right, ${ramp.join(",")})` }}
         />
-        certain
+        100 %
       </Text>
     </div>
   );

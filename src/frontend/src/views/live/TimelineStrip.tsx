@@ -1,7 +1,7 @@
 import { useElementSize } from "@mantine/hooks";
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from "react";
 import { useThemeName } from "@/components/useThemeName";
-import { cssColour, inkOn, sampleScale, type Theme } from "@/lib/colour";
+import { chanceColour, cssColour, inkOn } from "@/lib/colour";
 import { chanceOf, probabilityOf, type Run } from "@/lib/run";
 import { showToken, spellToken } from "@/lib/tokens";
 import classes from "./Timeline.module.css";
@@ -24,8 +24,9 @@ export function TimelineStrip({ run, shown }: { run: Run; shown: number }) {
   const count = run.steps.length;
   const cell = count > 0 ? Math.min(WIDEST, width / count) : 0;
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what was changed is marked in the theme's accent
   useEffect(() => {
-    if (canvas.current) paint(canvas.current, run, cell, theme);
+    if (canvas.current) paint(canvas.current, run, cell);
   }, [run, cell, theme]);
 
   const move = (event: KeyboardEvent) => {
@@ -81,7 +82,7 @@ export function TimelineStrip({ run, shown }: { run: Run; shown: number }) {
   );
 }
 
-function paint(canvas: HTMLCanvasElement, run: Run, cell: number, theme: Theme): void {
+function paint(canvas: HTMLCanvasElement, run: Run, cell: number): void {
   const context = canvas.getContext("2d");
   const scale = window.devicePixelRatio || 1;
   const width = Math.max(1, cell * run.steps.length);
@@ -102,7 +103,7 @@ function paint(canvas: HTMLCanvasElement, run: Run, cell: number, theme: Theme):
     const step = run.steps[at];
     if (!step) continue;
     const chance = probabilityOf(step);
-    const ground = sampleScale(chance ?? 0, false, theme);
+    const ground = chanceColour(chance ?? 0);
     context.fillStyle = chance === null ? UNTOLD : cssColour(ground);
     context.fillRect(at * cell, 0, Math.max(1, cell * skip - gap), HEIGHT - 4);
     // What was changed at this step shows below its cell.

@@ -1,6 +1,5 @@
 import { type KeyboardEvent, useRef } from "react";
-import { useThemeName } from "@/components/useThemeName";
-import { cssColour, sampleScale } from "@/lib/colour";
+import { chanceColour, cssColour } from "@/lib/colour";
 import { chanceOf, isMark, type LightStep, probabilityOf, type Run } from "@/lib/run";
 import { showToken, spellToken } from "@/lib/tokens";
 import classes from "./Chat.module.css";
@@ -8,7 +7,6 @@ import { moveStep, showStep } from "./useStep";
 
 /** What the run said, token by token: the line under each has the colour of its probability. One stop for Tab. */
 export function TokenRun({ run, shown }: { run: Run; shown: number }) {
-  const theme = useThemeName();
   const strip = useRef<HTMLDivElement>(null);
   const move = (event: KeyboardEvent) => {
     const by: Record<string, () => void> = {
@@ -39,7 +37,7 @@ export function TokenRun({ run, shown }: { run: Run; shown: number }) {
           step={step}
           mark={isMark(run, step)}
           current={step.step === shown}
-          colour={cssColour(sampleScale(probabilityOf(step) ?? 0, false, theme))}
+          colour={cssColour(chanceColour(probabilityOf(step) ?? 0))}
         />
       ))}
     </div>

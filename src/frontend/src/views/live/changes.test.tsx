@@ -43,7 +43,9 @@ describe("a unit", () => {
     const panel = within(screen.getByRole("region", { name: "Selection" }));
     expect(panel.getByText("−4.000")).toBeVisible();
     expect(
-      panel.getByText(/Gaps: at 2 of 3 steps its value was not recorded. Only the 2 strongest/),
+      panel.getByText(
+        /A gap is no zero. Shade, at 1 of 3 steps: not among the 2 strongest.*At 1 of 3 steps only statistics/,
+      ),
     ).toBeVisible();
     expect(panel.getByRole("img", { name: `Values of ${UNIT} by step` })).toBeInTheDocument();
     await expectAccessible(document.body);
@@ -59,7 +61,7 @@ describe("a unit", () => {
     };
     await joined(`&unit=mlp_act.0:9`, start(), step(0), lightStep(1), lightStep(2));
     const panel = within(screen.getByRole("region", { name: "Selection" }));
-    expect(await panel.findByText(/at 1 of 3 steps/)).toBeVisible();
+    expect(await panel.findByText(/At 1 of 3 steps only/i)).toBeVisible();
     expect(panel.getByText("2.000")).toBeVisible();
   });
 
@@ -128,7 +130,7 @@ describe("changes", () => {
   it("go with the next message where no run goes on, until they are cleared", async () => {
     await joined(`&unit=${UNIT}`);
     emit(done());
-    await screen.findByText(/most tokens that were asked for/);
+    await screen.findByText(/context is full/);
     await userEvent.keyboard("x");
     expect(screen.getByText("goes with the next message")).toBeVisible();
     expect(sent("intervene")).toEqual([]);
@@ -187,7 +189,7 @@ describe("keys", () => {
   it("play a run that is over, from its start", async () => {
     await joined();
     emit(done());
-    await screen.findByText(/most tokens that were asked for/);
+    await screen.findByText(/context is full/);
     useLive.setState({ speed: 20 });
     await userEvent.keyboard(" ");
     expect(screen.getByText("step 0 · 3 steps")).toBeVisible();
@@ -199,5 +201,7 @@ describe("keys", () => {
 
 it("splits a line where values are missing", () => {
   const points = [1, null, 2, 3, Number.NaN, 4].map((value, at) => ({ step: at, value }));
-  expect(stretches(points).map((part) => part.map(({ at }) => at))).toEqual([[0], [2, 3], [5]]);
+  const places = (some: typeof points) => stretches(some).map((part) => part.points.map(({ at }) => at));
+  expect(places(points)).toEqual([[0], [2, 3], [5]]);
+  expect(places(points.map((one) => ({ ...one, made: one.step === 3 })))).toEqual([[0], [2], [3], [5]]);
 });

@@ -22,6 +22,17 @@ export const STAT_LABELS: Record<Stat, string> = {
   p99: "99th percentile",
 };
 
+/** What a run keeps of its steps beside statistics. */
+export const KEEPS = ["topk", "tile", "full"] as const;
+export type Keep = (typeof KEEPS)[number];
+
+export const KEEP_LABELS: Record<Keep, string> = {
+  topk: "the strongest units of each layer",
+  tile: "a tile of each layer",
+  full: "all values (large)",
+};
+
+export const SLOWEST = 0.1;
 export const DEFAULTS = { tokens: 64, temperature: 0 };
 export const MOST_TOKENS = 100_000;
 
@@ -39,6 +50,9 @@ export interface LiveOptions {
   topK: number | null;
   topP: number | null;
   seed: number | null;
+  keep: Keep;
+  /** Tokens a second at most; null for as fast as the model can. */
+  pace: number | null;
 }
 
 function readReal(params: URLSearchParams, key: string, least: number, most: number): number | null {
@@ -70,6 +84,8 @@ export function readOptions(params: URLSearchParams): LiveOptions {
     topK: readWhole(params, "topk", 1),
     topP: topP === 0 ? null : topP,
     seed: readWhole(params, "seed", 0),
+    keep: readChoice(params, "keep", KEEPS, "topk"),
+    pace: readReal(params, "pace", SLOWEST, 1000),
   };
 }
 

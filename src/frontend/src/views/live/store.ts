@@ -1,12 +1,13 @@
 /** The run on screen, and what a person wishes of it. It outlives the view: a run goes on while one looks at a neuron. */
 
 import { create } from "zustand";
-import { ApiError, client, unwrap } from "@/api/client";
+import { client, unwrap } from "@/api/client";
 import { type GenerateRequest, RunStream, type StreamState } from "@/api/live";
 import { StepCache } from "@/api/traceCache";
-import { pageHint } from "@/lib/hints";
+import type { Kind } from "@/lib/changes";
 import type { Change, ErrorEvent, LiveEvent, Message } from "@/lib/liveEvents";
 import { ended, inForceAt, isLive, noRun, type Run, withEvents } from "@/lib/run";
+import { asError, lostNow, notSent, type Refusal, refused, type Sendable } from "./refusal";
 
 /** What was sent and has not begun. */
 export interface Sent {
@@ -24,12 +25,16 @@ export interface LiveState {
   opening: string | null;
   sent: Sent | null;
   /** Why the last wish was not granted. */
-  refusal: ApiError | null;
+  refusal: Refusal | null;
+  /** How many of the earliest messages were left out of this conversation, since the model reads no more. */
+  leftOut: number;
   draft: string;
   /** The changes that are asked for: in force while a run goes on, else sent with the next message. */
   wanted: readonly Change[];
   /** Whether a change was sent and no step has told of it yet. */
   changing: boolean;
+  /** A change of a protected unit that a person has to confirm. */
+  asked: { kind: Kind; unit: string } | null;
   /** The step on screen; null for the newest. */
   shown: number | null;
   playing: boolean;
@@ -46,9 +51,11 @@ export const useLive = create<LiveState>(() => ({
   opening: null,
   sent: null,
   refusal: null,
+  leftOut: 0,
   draft: "",
   wanted: [],
   changing: false,
+  asked: null,
   shown: null,
   playing: false,
   speed: 5,
@@ -57,10 +64,20 @@ export const useLive = create<LiveState>(() => ({
 
 const { setState: set, getState: get } = useLive;
 
+/** A run says that it has begun a moment before it takes changes, and one that ends says so a moment after. */
+const CONFLICT_TRIES = 5;
+const CONFLICT_MS = 200;
+
 let stream: RunStream | null = null;
 /** What was on screen when a message was sent, and the changes that went with it: both are needed where it is refused. */
-let before: Pick<LiveState, "run" | "cache"> | null = null;
+let before: Pick<LiveState, "run" | "cache" | "leftOut"> | null = null;
+/** The changes that the run which is awaited begins with, as far as the page knows. */
 let sentChanges: readonly Change[] = [];
+let lastSent: Sendable | null = null;
+/** Whether a person has agreed to leave out as many messages as it takes, and how many those are by now. */
+let shortening = false;
+let left = 0;
+let triesLeft = 0;
 
 const listener = (own: () => RunStream | null) => ({
   onEvents: (events: readonly LiveEvent[]) => {
@@ -88,6 +105,7 @@ function leave(): void {
     sent: null,
     refusal: null,
     changing: false,
+    asked: null,
     stream: null,
     shown: null,
     playing: false,
@@ -97,13 +115,14 @@ function leave(): void {
 /** Back to nothing; what is wanted of the next run stays. */
 export function newChat(): void {
   leave();
-  set({ run: noRun(), cache: null });
+  set({ run: noRun(), cache: null, leftOut: 0 });
 }
 
 /** Open a run by its trace: one that goes on is joined, one that ended is read. */
 export async function openTrace(traceId: string, shown: number | null): Promise<void> {
   leave();
-  set({ run: noRun(traceId), cache: null, opening: traceId, shown });
+  set({ run: noRun(traceId), cache: null, opening: traceId, shown, leftOut: 0 });
+  sentChanges = get().wanted;
   let closed = false;
   try {
     const path = { trace_id: traceId };
@@ -121,47 +140,55 @@ export async function openTrace(traceId: string, shown: number | null): Promise<
 let replaying = false;
 
 export function send(request: GenerateRequest, text: string): void {
-  const { run, cache, wanted } = get();
+  shortening = false;
+  left = 0;
+  begin(request, text);
+}
+
+/** Send what was too long again, without its earliest messages: as many as it takes, which the conversation then tells. */
+export function sendShorter(): void {
+  const shorter = get().refusal?.shorter;
+  if (!shorter || !lastSent) return;
+  shortening = true;
+  left += (lastSent.request.messages?.length ?? 0) - (shorter.request.messages?.length ?? 0);
+  begin(shorter.request, shorter.text);
+}
+
+function begin(request: GenerateRequest, text: string): void {
+  const { run, cache, wanted, leftOut } = get();
   leave();
-  before = { run, cache };
+  before = { run, cache, leftOut };
   sentChanges = wanted;
+  lastSent = { request, text };
   replaying = false;
   const sent = { text, messages: request.messages ?? null, modelId: request.model_id };
-  set({ run: noRun(), cache: null, sent, draft: "" });
+  const goesOn = (request.messages?.length ?? 0) > 1 || left > 0;
+  set({ run: noRun(), cache: null, sent, draft: "", leftOut: goesOn ? leftOut + left : 0 });
   follow((on) => RunStream.generate({ ...request, interventions: wanted }, on));
 }
 
 export function stop(): void {
-  if (stream?.stop() === false) set({ refusal: lostNow() });
+  if (stream?.stop() === false) set({ refusal: refused("message", lostNow()) });
 }
 
 /** Ask for these changes and no others. */
 export function change(wanted: readonly Change[]): void {
   const { run, sent } = get();
-  set({ refusal: null });
+  set({ refusal: null, asked: null });
   if (!isLive(run) || run.start === null || sent !== null) set({ wanted });
-  else if (stream?.intervene(wanted)) set({ wanted, changing: true });
-  else set({ refusal: lostNow() });
+  else if (intervene(wanted)) set({ wanted, changing: true });
+  else set({ refusal: refused("change", lostNow()) });
+}
+
+function intervene(wanted: readonly Change[], tries = CONFLICT_TRIES): boolean {
+  triesLeft = tries;
+  return stream?.intervene(wanted) ?? false;
 }
 
 /** Tries at once what the stream would try in a while. */
 export const reconnect = () => stream?.retry();
 
 export const noteFetched = () => set(({ fetched }) => ({ fetched: fetched + 1 }));
-
-const lostNow = () =>
-  new ApiError(
-    0,
-    "unreachable",
-    "The connection is lost just now.",
-    "The page joins the run again by itself.",
-  );
-
-const goneBefore = () =>
-  new ApiError(0, "not_found", "The server was started anew before the run had begun.", "Send it again.");
-
-const asError = ({ code, message, hint }: ErrorEvent) =>
-  new ApiError(400, code, message, pageHint(message, hint));
 
 function onEvents(events: readonly LiveEvent[]): void {
   const now = get();
@@ -180,7 +207,11 @@ function onEvents(events: readonly LiveEvent[]): void {
     else if (event.type === "done" && run.start === null) onNeverBegun(null, next);
   }
   set(next);
-  if (next.run?.end) stream?.close();
+  if (next.run?.end) {
+    // A change that came too late stays wished, and goes with the next message.
+    set({ changing: false });
+    stream?.close();
+  }
 }
 
 function onStart(inForce: readonly Change[], next: Partial<LiveState>): void {
@@ -188,22 +219,32 @@ function onStart(inForce: readonly Change[], next: Partial<LiveState>): void {
   before = null;
   next.sent = null;
   if (replaying) return;
-  if (sent === null) next.wanted = inForce;
-  // What was asked for while the message waited was not sent with it.
-  else if (wanted !== sentChanges && stream?.intervene(wanted)) next.changing = true;
+  // What was asked for while the run waited goes to it now.
+  if (wanted !== sentChanges) next.changing = intervene(wanted);
+  else if (sent === null) next.wanted = inForce;
 }
 
 function onError(error: ErrorEvent, next: Partial<LiveState>): void {
   const run = next.run ?? get().run;
-  if (error.request === "intervene" && run.end === null) {
-    // The run goes on as it was.
-    Object.assign(next, { wanted: inForceAt(run, Number.POSITIVE_INFINITY), changing: false });
-    next.refusal = asError(error);
-  } else if (run.start !== null && error.request === null) next.run = ended(run, error);
-  else if (run.start !== null || error.request === "stop") next.refusal = asError(error);
+  if (error.request === "intervene" && run.end === null) onChangeRefused(error, run, next);
+  else if (run.start !== null && error.request === null) next.run = ended(run, error);
+  else if (run.start !== null || error.request === "stop") next.refusal = refused("message", asError(error));
   else onNeverBegun(error, next);
   // What can't be joined any more is not tried again.
   if (error.request === "watch") stream?.close();
+}
+
+function onChangeRefused(error: ErrorEvent, run: Run, next: Partial<LiveState>): void {
+  if (error.code === "conflict" && triesLeft > 0) {
+    const mine = stream;
+    setTimeout(() => {
+      if (mine === stream && isLive(get().run)) intervene(get().wanted, triesLeft - 1);
+    }, CONFLICT_MS);
+    return;
+  }
+  // The run goes on as it was.
+  Object.assign(next, { wanted: inForceAt(run, Number.POSITIVE_INFINITY), changing: false });
+  next.refusal = refused("change", asError(error));
 }
 
 /** Refused, or stopped while it waited: all is as it was before it was asked for, and what was typed is there again. */
@@ -211,8 +252,9 @@ function onNeverBegun(error: ErrorEvent | null, next: Partial<LiveState>): void 
   const { sent } = get();
   Object.assign(next, before ?? { run: noRun(), cache: null });
   Object.assign(next, { sent: null, stream: "closed" });
-  if (error) next.refusal = sent && error.request === "watch" ? goneBefore() : asError(error);
   if (sent) next.draft = sent.text;
+  if (error) next.refusal = sent ? notSent(error, lastSent) : refused("message", asError(error));
   before = null;
   stream?.close();
+  if (shortening && next.refusal?.shorter) queueMicrotask(sendShorter);
 }

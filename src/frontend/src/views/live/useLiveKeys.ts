@@ -1,11 +1,12 @@
 import { useEffect } from "react";
 import { clampIndex } from "@/lib/address";
-import { toggled } from "@/lib/changes";
+import type { Kind } from "@/lib/changes";
 import { layersOf } from "@/lib/run";
 import { usePatch } from "@/state/address";
 import { readOptions } from "./options";
 import { change, useLive } from "./store";
 import { moveStep, showStep, togglePlay } from "./useStep";
+import { useWish } from "./useWish";
 
 /* Where a key belongs to what is in focus: fields, lists of choices, open dialogs. */
 const OWN_KEYS =
@@ -14,6 +15,7 @@ const OWN_KEYS =
 /** The keys of the Live view; silent while one types. */
 export function useLiveKeys(): void {
   const patch = usePatch();
+  const wish = useWish();
   useEffect(() => {
     const moveLayer = (by: number) => {
       const layers = layersOf(useLive.getState().run);
@@ -21,9 +23,9 @@ export function useLiveKeys(): void {
       const next = layers[clampIndex(layers.indexOf(layer) + by, layers.length)];
       if (next !== undefined) patch({ layer: next });
     };
-    const toggle = (kind: "boost" | "ablate") => {
+    const toggle = (kind: Kind) => {
       const { unit } = readOptions(new URLSearchParams(window.location.search));
-      if (unit !== null) change(toggled(useLive.getState().wanted, kind, unit));
+      if (unit !== null) wish(kind, unit);
     };
     const keys: Record<string, () => void> = {
       // Layer 0 stands at the top of the grid.
@@ -49,5 +51,5 @@ export function useLiveKeys(): void {
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [patch]);
+  }, [patch, wish]);
 }

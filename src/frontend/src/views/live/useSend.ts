@@ -28,7 +28,7 @@ export function useSend(): Sending {
   const card = useModelCard(modelId, entry?.loaded === true && entry.source !== "chat");
   const noTemplate = card.data?.has_chat_template === false;
   const plain = options.plain || noTemplate;
-  const { tokens, temperature, topK, topP, seed } = options;
+  const { tokens, temperature, topK, topP, seed, keep, pace } = options;
   const sendText = useCallback(
     (text: string) => {
       if (text.trim() === "") return;
@@ -39,11 +39,13 @@ export function useSend(): Sending {
         ...(topK !== null && { top_k: topK }),
         ...(topP !== null && { top_p: topP }),
         ...(seed !== null && { seed }),
+        ...(keep !== "topk" && { config: { capture_mode: keep } }),
+        ...(pace !== null && { pace }),
       };
       const messages = [...historyOf(useLive.getState().run), { role: "user", content: text }];
       send({ ...settings, ...(plain ? { prompt: text } : { messages }) }, text);
     },
-    [modelId, tokens, temperature, topK, topP, seed, plain],
+    [modelId, tokens, temperature, topK, topP, seed, keep, pace, plain],
   );
   return { send: sendText, plain, noTemplate };
 }

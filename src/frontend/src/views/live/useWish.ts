@@ -1,0 +1,26 @@
+import { useCallback } from "react";
+import { type Kind, kindOf, overrides, toggled } from "@/lib/changes";
+import { change, useLive } from "./store";
+import { useProtected } from "./useProtected";
+
+/** Changes a unit, or leaves it alone again. Where it is protected, a person is asked first: see `asked` of the store. */
+export function useWish(): (kind: Kind, unit: string) => void {
+  const guarded = useProtected();
+  return useCallback(
+    (kind, unit) => {
+      const { wanted } = useLive.getState();
+      const knowingly = wanted.some((one) => one.units.includes(unit) && overrides(one));
+      if (guarded.has(unit) && !knowingly && kindOf(wanted, unit) !== kind)
+        useLive.setState({ asked: { kind, unit } });
+      else change(toggled(wanted, kind, unit, knowingly));
+    },
+    [guarded],
+  );
+}
+
+/** What was asked is answered: changed knowingly, or left alone. */
+export function answer(yes: boolean): void {
+  const { asked, wanted } = useLive.getState();
+  useLive.setState({ asked: null });
+  if (yes && asked) change(toggled(wanted, asked.kind, asked.unit, true));
+}
