@@ -27,7 +27,7 @@ class Drivers(Opened):
     def tokens_at(self, keys: NDArray[np.int64], values: NDArray[np.float32], limit: int = 100) -> list[TokenStat]:
         """The same for values at any places of the corpus."""
         return [
-            TokenStat(self._text(gram.ids[0]), gram.max, gram.mean, gram.count, lift, occurs)
+            TokenStat(self._texts(gram.ids)[0], gram.max, gram.mean, gram.count, lift, occurs)
             for gram, lift, occurs in self._lifted({1: self._grams(keys, values, 1)}, limit)
         ]
 
@@ -48,7 +48,7 @@ class Drivers(Opened):
                 raise BadRequest(f"A run has 1 to {LONGEST} tokens, not {n}.")
         found = self._lifted({n: self._grams(keys, values, n) for n in sorted(set(sizes))}, limit)
         return [
-            NgramStat([self._text(i) for i in gram.ids], len(gram.ids), gram.max, gram.mean, gram.count, lift, occurs)
+            NgramStat(self._texts(gram.ids), len(gram.ids), gram.max, gram.mean, gram.count, lift, occurs)
             for gram, lift, occurs in found
         ]
 

@@ -67,7 +67,7 @@ class Grams:
         """
         while bool((low < high).any()):
             middle = (low + high) // 2
-            at = self._order[middle.clip(max=len(self._order) - 1)]
+            at = self._order[np.minimum(middle, len(self._order) - 1)]
             smaller = self._before(at, wanted, after) & (low < high)
             high = np.where(smaller | (low >= high), high, middle)
             low = np.where(smaller, middle + 1, low)
@@ -78,7 +78,7 @@ class Grams:
     ) -> NDArray[np.bool_]:
         end = self._starts[np.searchsorted(self._starts, at, side="right")]
         place = at[:, None] + np.arange(LONGEST)
-        there = np.where(place < end[:, None], self._tokens[place.clip(max=len(self._tokens) - 1)], -1).astype(np.int64)
+        there = np.where(place < end[:, None], self._tokens[np.minimum(place, len(self._tokens) - 1)], -1).astype(np.int64)
         apart = np.where(wanted == -2, 0, np.sign(there - wanted))
         first = apart[np.arange(len(apart)), (apart != 0).argmax(axis=1)]
         found: NDArray[np.bool_] = (first < 0) | (or_equal & (first == 0))

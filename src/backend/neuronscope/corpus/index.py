@@ -97,7 +97,7 @@ class Index(Places, Drivers, Neighbours):
         return CorpusSample(
             np.concatenate([self._sample_values[first : first + count] for _, first, count in chosen]),
             [f"{address}:{unit}" for address, _, count in chosen for unit in range(count)],
-            [self._text(i) for i in self._tokens[keys].tolist()],
+            self._texts(self._tokens[keys].tolist()),
             documents.tolist(),
             positions.tolist(),
             self._part_names(self._parts[keys]),

@@ -39,15 +39,13 @@ def count_grams(ids: NDArray[np.int64], values: NDArray[np.float32]) -> list[Gra
     """Equal rows of ``ids`` ``[place, n]`` together, strongest first; then the more frequent, then the smaller ids."""
     if len(ids) == 0:
         return []
-    code = ids[:, 0]
-    for column in ids.T[1:]:
-        # Numbered afresh at each step, so that no vocabulary is too large for 64 bits.
-        code = np.unique(code, return_inverse=True)[1] * (int(column.max()) + 1) + column
-    _, first, inverse, count = np.unique(code, return_index=True, return_inverse=True, return_counts=True)
-    strongest = np.full(len(first), -np.inf, np.float32)
-    np.maximum.at(strongest, inverse, values)
-    mean = np.bincount(inverse, values, len(first)) / count
-    rows = ids[first]
+    order = np.lexsort(ids.T[::-1])
+    ids, values = ids[order], values[order]
+    new = np.concatenate(([True], (ids[1:] != ids[:-1]).any(axis=1)))
+    rows, inverse = ids[new], np.cumsum(new) - 1
+    strongest = np.maximum.reduceat(values, np.flatnonzero(new))
+    count = np.bincount(inverse)
+    mean = np.bincount(inverse, values) / count
     order = np.lexsort((*rows.T[::-1], -count, -strongest))
     return [
         Gram(tuple(rows[place].tolist()), float(strongest[place]), float(mean[place]), int(count[place]))

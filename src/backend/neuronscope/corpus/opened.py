@@ -195,11 +195,12 @@ class Opened:
         names = self.manifest.parts
         return [names[part] if part < len(names) else "" for part in parts.tolist()] if names else None
 
-    def _text(self, token_id: int) -> str:
+    def _texts(self, token_ids: Iterable[int]) -> list[str]:
+        texts = self.vocabulary
         try:
-            return self.vocabulary[token_id][0]
-        except KeyError:
-            raise damaged(self.folder, f"it has no text for token {token_id}") from None
+            return [texts[token_id][0] for token_id in token_ids]
+        except KeyError as missing:
+            raise damaged(self.folder, f"it has no text for token {missing}") from None
 
     @cached_property
     def _special(self) -> NDArray[np.bool_]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuronscope.core.address import Unit
 from neuronscope.core.errors import BadRequest
@@ -32,12 +34,12 @@ class Places(Opened):
         rows = self.rows(units)
         values, keys = self._values[rows], self._keys[rows]
         row, slot = np.nonzero(keys >= 0)
-        order = np.lexsort((rows[row], keys[row, slot], -values[row, slot])).tolist()
-        if not contains:
-            return [self._context(int(rows[row[place]]), int(slot[place]), window) for place in order[:k]]
-        wanted = contains.casefold()
-        found = (self._context(int(rows[row[place]]), int(slot[place]), window) for place in order)
-        return list(islice((c for c in found if wanted in "".join(c.tokens).casefold()), k))
+        order = np.lexsort((rows[row], keys[row, slot], -values[row, slot]))
+        found = self._contexts(rows[row[order]], slot[order], window)
+        if contains:
+            wanted = contains.casefold()
+            found = (context for context in found if wanted in "".join(context.tokens).casefold())
+        return list(islice(found, k))
 
     def window(self, doc: int, window: int) -> tuple[list[int], list[str]]:
         """Ids and texts of all tokens of one window of a document, leading special ones included.
@@ -48,7 +50,7 @@ class Places(Opened):
         if not 0 <= window < last - first:
             raise BadRequest(f"Document {doc} of '{self.manifest.corpus}' has no window {window}.")
         ids = self._tokens[slice(*self._window_starts[first + window : first + window + 2].tolist())].tolist()
-        return ids, [self._text(i) for i in ids]
+        return ids, self._texts(ids)
 
     def examples(
         self, unit: str | Unit, band: str = "random", k: int = 20, window: int = RADIUS, low: float = 0, high: float = 1
@@ -77,8 +79,13 @@ class Places(Opened):
         return {"doc": doc, "window": window, "position": position, **self._shown(key, left, right, doc)}, left, right
 
     def _around(self, key: int, radius: int) -> tuple[int, int]:
-        window, start = self.window_of(np.array([key]))
-        return max(int(start[0]), key - radius), min(int(self._window_starts[window[0] + 1]), key + radius + 1)
+        left, right = self._all_around(np.array([key]), radius)
+        return int(left[0]), int(right[0])
+
+    def _all_around(self, keys: NDArray[np.int64], radius: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The first place that is shown around each place, and the one after the last: its window's ends are the farthest."""
+        window, start = self.window_of(keys)
+        return np.maximum(start, keys - radius), np.minimum(self._window_starts[window + 1], keys + radius + 1)
 
     def _shown(self, key: int, left: int, right: int, doc: int) -> dict[str, Any]:
         """What every answer about a place tells, but for where it stands."""
@@ -88,7 +95,7 @@ class Places(Opened):
         files = self.manifest.files
         return {
             "peak": key - left,
-            "tokens": [self._text(i) for i in ids],
+            "tokens": self._texts(ids),
             "special": self._special[ids].tolist(),
             "parts": self._part_names(self._parts[left:right]),
             "start": start if start >= 0 else None,
@@ -97,22 +104,29 @@ class Places(Opened):
             "line": int(self._source_lines[doc]) or None,
         }
 
-    def _context(self, row: int, slot: int, radius: int) -> Context:
-        key, doc = int(self._keys[row, slot]), int(self._documents[row, slot])
-        left, right = self._around(key, radius)
-        point, layer, unit = self._named(row)
-        window = int(self._windows[row, slot])
-        return Context(
-            point=point,
-            layer=layer,
-            unit=unit,
-            activation=float(self._values[row, slot]),
-            doc=doc,
-            window=window,
-            position=window * self.manifest.stride + int(self._positions[row, slot]),
-            activations=self._excerpts[row, slot, RADIUS - (key - left) : RADIUS + (right - key)].tolist(),
-            **self._shown(key, left, right, doc),
+    def _contexts(self, rows: NDArray[np.int64], slots: NDArray[np.int64], radius: int) -> Iterator[Context]:
+        """Contexts of units, by row and by place among the unit's own. What is looked up for one is looked up for all."""
+        keys = self._keys[rows, slots]
+        columns = (
+            *(rows, slots, keys),
+            *self._all_around(keys, radius),
+            *(table[rows, slots] for table in (self._values, self._documents, self._windows, self._positions)),
         )
+        for row, slot, key, left, right, value, doc, window, position in zip(
+            *map(np.ndarray.tolist, columns), strict=True
+        ):
+            point, layer, unit = self._named(row)
+            yield Context(
+                point=point,
+                layer=layer,
+                unit=unit,
+                activation=value,
+                doc=doc,
+                window=window,
+                position=window * self.manifest.stride + position,
+                activations=self._excerpts[row, slot, RADIUS - (key - left) : RADIUS + (right - key)].tolist(),
+                **self._shown(key, left, right, doc),
+            )
 
     def _example(self, row: int, place: int, value: float, radius: int) -> Example:
         point, layer, unit = self._named(row)
