@@ -78,7 +78,8 @@ class Grams:
     ) -> NDArray[np.bool_]:
         end = self._starts[np.searchsorted(self._starts, at, side="right")]
         place = at[:, None] + np.arange(LONGEST)
-        there = np.where(place < end[:, None], self._tokens[np.minimum(place, len(self._tokens) - 1)], -1).astype(np.int64)
+        ids = self._tokens[np.minimum(place, len(self._tokens) - 1)].astype(np.int64)
+        there = np.where(place < end[:, None], ids, -1)
         apart = np.where(wanted == -2, 0, np.sign(there - wanted))
         first = apart[np.arange(len(apart)), (apart != 0).argmax(axis=1)]
         found: NDArray[np.bool_] = (first < 0) | (or_equal & (first == 0))
