@@ -20,7 +20,7 @@ from neuronscope.corpus.columns import LOT, Column, Rows, added, in_lots
 from neuronscope.corpus.files import Appender
 from neuronscope.corpus.grams import LONGEST
 
-AT_ONCE = 1 << 20
+AT_ONCE = 1 << 19
 """Places that are sorted at once."""
 WINDOWS = 1 << 14
 """Windows that are read at once, where they are short."""
