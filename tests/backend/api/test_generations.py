@@ -40,6 +40,31 @@ def test_a_run_begun_over_rest_records_a_trace_that_can_be_polled(live: Any) -> 
     assert live.client.get("/api/generations").json()["generations"][0] == found
 
 
+def test_a_run_may_be_held_to_a_pace_that_a_person_can_follow(live: Any) -> None:
+    began = time.monotonic()
+    trace_id = begin(live, max_new_tokens=4, pace=10)
+    until(live, trace_id, state="ended")
+    assert time.monotonic() - began >= 0.4
+    quick = begin(live, max_new_tokens=4)
+    until(live, quick, state="ended")
+    steps = [[e for e in recorded(live.client, one) if e["type"] == "step"] for one in (trace_id, quick)]
+    assert [event["token_id"] for event in steps[0]] == [event["token_id"] for event in steps[1]]
+
+    slow = begin(live, pace=0.1)
+    until(live, slow, steps=1)
+    began = time.monotonic()
+    live.client.post(f"/api/generations/{slow}/stop")
+    assert until(live, slow, state="ended")["reason"] == "stopped"
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("pace", [0, -1, 1e9, "fast"])
+def test_a_pace_that_is_none_is_refused(live: Any, pace: Any) -> None:
+    answer = live.client.post("/api/generations", json={**BODY, "pace": pace})
+    assert answer.status_code == 422 or answer.status_code == 400
+    assert "pace" in answer.text
+
+
 def test_tiles_are_asked_for_over_rest_and_the_socket(live: Any) -> None:
     config = {"capture_mode": "tile", "tile": "random", "tile_size": [4, 6], "points": ["mlp_act"]}
     trace_id = begin(live, max_new_tokens=3, config=config)

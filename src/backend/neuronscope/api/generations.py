@@ -10,13 +10,13 @@ from neuronscope.core.events import Done, Failed
 from neuronscope.core.generation import GenerateRequest
 from neuronscope.runtime.live_run import LiveRun
 
-NOT_OF_THE_TEXT = {"model_id", "config", "interventions"}
+NOT_OF_THE_TEXT = {"model_id", "config", "interventions", "pace"}
 
 
 def begin(services: Services, body: GenerationRequest, attended: bool) -> LiveRun:
     """Queue a run. Errors as :meth:`LiveRuns.begin`."""
     request = GenerateRequest.of(body.model_dump(exclude=NOT_OF_THE_TEXT))
-    return services.live.begin(body.model_id, request, body.config, body.interventions, attended)
+    return services.live.begin(body.model_id, request, body.config, body.interventions, attended, body.pace)
 
 
 def recent(services: Services) -> GenerationList:

@@ -18,6 +18,7 @@ from neuronscope.runtime.elsewhere import Elsewhere
 from neuronscope.runtime.engine import Engine, import_model_stack
 from neuronscope.runtime.live_line import Line
 from neuronscope.runtime.live_run import LiveRun
+from neuronscope.runtime.pace import Pace
 from neuronscope.runtime.workspace import Workspace
 
 log = logging.getLogger("neuronscope.live")
@@ -60,14 +61,16 @@ class LiveRuns:
         config: TraceConfig | Mapping[str, Any] | None = None,
         interventions: Sequence[Intervention | Mapping[str, Any]] = (),
         attended: bool = False,
+        pace: float | None = None,
     ) -> LiveRun:
-        """Queue a run and return at once. ``None`` means the bundled model; ``attended`` as :class:`LiveRun`.
+        """Queue a run and return at once. ``None`` means the bundled model; ``attended`` and ``pace`` as :class:`LiveRun`.
 
         Raises what can be told without the model: :class:`BadRequest`, :class:`NotFound`, and :class:`Conflict` for a
         model that is not on this machine or too many runs. What only the model can tell is the run's last event.
         """
         checked, given = TraceConfig.of(config), read_interventions(interventions)
         run = self._new(model_id, request, checked, given, attended)
+        run.pace = None if pace is None else Pace(pace, run.stopped, changed=bool(given))
         with self._lock:
             if self._closed:
                 raise Conflict("The server is shutting down.", "Start it again.")

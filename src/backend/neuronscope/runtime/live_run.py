@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from neuronscope.capture.values import Lookup
     from neuronscope.models.loaded import LoadedModel
     from neuronscope.runtime.elsewhere import Source
+    from neuronscope.runtime.pace import Pace
     from neuronscope.runtime.run import Run
     from neuronscope.runtime.workspace import Workspace
 
@@ -33,7 +34,8 @@ class LiveRun:
     """A run as the server holds it. ``rows`` is read when it begins: who wants the blocks' outputs puts itself there.
 
     ``joined`` are called with the model when it is there, before its first pass: what they change by :meth:`intervene`
-    is in force from the first token on. ``source`` is set for a run on a model elsewhere.
+    is in force from the first token on. ``source`` is set for a run on a model elsewhere, ``pace`` for one that is to go
+    no faster than a person can follow.
 
     An ``attended`` run was asked for by somebody who watches: it is stopped, its trace kept, when the last watcher has
     been gone for :data:`GRACE` seconds. Any other goes on to its end.
@@ -55,6 +57,7 @@ class LiveRun:
         self.rows: StepRows | None = None
         self.joined: list[Callable[[LoadedModel, Lookup], None]] = []
         self.source: Source | None = None
+        self.pace: Pace | None = None
         self.recording_error: NeuronScopeError | None = None
         self.feed = Feed(self.trace_id, workspace.trace_path(self.trace_id))
         self.stopped = threading.Event()
@@ -107,6 +110,8 @@ class LiveRun:
                 "Begin another one." if ended else "Wait for its start, or give interventions with the request.",
             )
         run.intervene(interventions, replace, only)
+        if self.pace is not None:
+            self.pace.expect_receipt()
 
     def moved(self, position: int) -> None:
         """Tell its place in the line."""
@@ -139,9 +144,11 @@ class LiveRun:
                 self._run = run
             try:
                 begun()
-                for _ in run:
+                for event in run:
                     if self.stopped.is_set() or self._deserted():
                         run.stop()
+                    elif self.pace is not None:
+                        self.pace.after(event)
             finally:
                 run.close()
                 self.recording_error = run.recording_error

@@ -1988,6 +1988,11 @@ export interface components {
             interventions?: {
                 [key: string]: unknown;
             }[];
+            /**
+             * Pace
+             * @description Steps a second at most, so that a person can follow and steer; left out, as fast as the model can.
+             */
+            pace?: number | null;
         };
         /** MessageIn */
         MessageIn: {

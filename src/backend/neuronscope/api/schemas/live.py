@@ -8,6 +8,7 @@ from pydantic import Field
 
 from neuronscope.api.schemas.common import Answer, ErrorBody, ModelId, Request
 from neuronscope.core.generation import MOST_TOKENS, SEEDS
+from neuronscope.runtime.pace import FASTEST, SLOWEST
 
 MOST_CREDIT = 1 << 31
 
@@ -36,6 +37,8 @@ class GenerationRequest(Request):
     """What is recorded of each step: a trace configuration."""
     interventions: list[dict[str, Any]] = Field([], max_length=1000)
     """In force from the first forward pass."""
+    pace: float | None = Field(None, ge=SLOWEST, le=FASTEST, allow_inf_nan=False)
+    """Steps a second at most, so that a person can follow and steer; left out, as fast as the model can."""
 
 
 class WatchRequest(Request):
