@@ -79,6 +79,7 @@ def test_several_units_together(indexes: list[str], group: dict[str, Any], serve
     found = job["result"]
     assert (job["kind"], job["progress"]["unit"], job["model_id"]) == ("together", "windows", "local/one")
     assert found["units"] == ["mlp_act.0:2", "mlp_act.1:5", "mlp_act.1:7"]
+    assert found["group_id"] == group["group_id"]
     scores = [context["score"] for context in found["contexts"]]
     assert len(scores) == 6
     assert scores == sorted(scores, reverse=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuronscope.api.schemas.corpora import CorpusEntry, CorpusList, CorpusUpload
@@ -16,15 +19,17 @@ SUFFIXES = {"text": ".txt", "jsonl": ".jsonl"}
 KEPT = (*SUFFIXES.values(), ".parquet")
 """A Parquet file can't be sent as JSON, but may be put into the workspace's folder ``corpora``."""
 PREFIX = "local/"
+FIRST_LINE = 1 << 20
+"""Characters of a file's first line that are looked at for the names of its fields."""
 BUNDLED = "bundled"
 
 
 def entries(workspace: Workspace) -> CorpusList:
     """The bundled corpus, then the uploaded ones by name."""
-    found = [CorpusEntry(corpus=BUNDLED, documents=None, bytes=None)]
+    found = [CorpusEntry(corpus=BUNDLED, documents=None, bytes=None, fields=[])]
     for path in sorted(workspace.corpora.iterdir()):
         if path.suffix in KEPT:
-            found.append(CorpusEntry(corpus=PREFIX + path.stem, documents=None, bytes=path.stat().st_size))
+            found.append(_entry(path, None))
     return CorpusList(corpora=found)
 
 
@@ -37,13 +42,47 @@ def save(workspace: Workspace, body: CorpusUpload) -> CorpusEntry:
     path = workspace.corpora / (body.name + SUFFIXES[body.format])
     write_private(path, body.content)
     try:
-        count = read_file(path).summary.documents
+        count = read_file(path, field=body.field).summary.documents
         if count == 0:
             raise BadRequest("The corpus has no documents.", "Documents are separated by blank lines.")
     except BaseException:
         remove(path)
         raise
-    return CorpusEntry(corpus=PREFIX + body.name, documents=count, bytes=path.stat().st_size)
+    return _entry(path, count)
+
+
+def _entry(path: Path, documents: int | None) -> CorpusEntry:
+    size = path.stat().st_size
+    return CorpusEntry(corpus=PREFIX + path.stem, documents=documents, bytes=size, fields=text_fields(path))
+
+
+def text_fields(path: Path) -> list[str]:
+    """Fields of text in the first line of a JSON Lines file, columns of text of a Parquet file; empty where none is seen.
+
+    A file that can't be read says so when an index is built of it.
+    """
+    if path.suffix == ".parquet":
+        return _columns(path) if find_spec("pyarrow") is not None else []
+    if path.suffix != ".jsonl":
+        return []
+    try:
+        with path.open(encoding="utf-8") as file:
+            row = json.loads(file.readline(FIRST_LINE))
+    except (OSError, ValueError):
+        return []
+    return [name for name, value in row.items() if isinstance(value, str)] if isinstance(row, dict) else []
+
+
+def _columns(path: Path) -> list[str]:
+    import pyarrow as arrow
+    from pyarrow import types
+    from pyarrow.parquet import read_schema
+
+    try:
+        schema = read_schema(path)
+    except (arrow.ArrowException, OSError):
+        return []
+    return [one.name for one in schema if types.is_string(one.type) or types.is_large_string(one.type)]
 
 
 def watched(corpus: Corpus, check: Callable[[], None]) -> Corpus:

@@ -60,7 +60,7 @@ def writes(services: Services, query: WritesQuery) -> WritesAnswer:
 
 
 def start_together(services: Services, body: TogetherRequest) -> JobOut:
-    """A job that finds the strongest contexts of several units together; its result is a ``GroupTop``.
+    """A job that finds the strongest contexts of several units together; its result is a ``GroupTop``, with the group's id.
 
     Index and units are checked here and now.
     """
@@ -83,7 +83,7 @@ def start_together(services: Services, body: TogetherRequest) -> JobOut:
             progress=lambda done, total: handle.progress(done, total, "windows"),
             check=handle.check,
         )
-        return {"model_id": model_id, "index_id": index.id, **asdict(found)}
+        return {"model_id": model_id, "index_id": index.id, "group_id": body.group_id, **asdict(found)}
 
     title = f"{len(units)} units of {model_id} together"
     return job_out(services.jobs.start("together", title, work, model_id=model_id))

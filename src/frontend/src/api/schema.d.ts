@@ -2260,6 +2260,11 @@ export interface components {
             documents: number | null;
             /** Bytes */
             bytes: number | null;
+            /**
+             * Fields
+             * @description What of JSON Lines or Parquet may hold the text: fields of text in the first line; empty for other kinds.
+             */
+            fields: string[];
         };
         /** CorpusUpload */
         CorpusUpload: {
@@ -2267,11 +2272,16 @@ export interface components {
             name: string;
             /**
              * Format
-             * @description ``text``: documents separated by blank lines; ``jsonl``: one object with a ``text`` field a line.
+             * @description ``text``: documents separated by blank lines; ``jsonl``: one object a line, whose ``field`` is the text.
              * @default text
              * @enum {string}
              */
             format?: "text" | "jsonl";
+            /**
+             * Field
+             * @default text
+             */
+            field?: string;
             /** Content */
             content: string;
         };

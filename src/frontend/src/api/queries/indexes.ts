@@ -16,9 +16,13 @@ export const useIndexes = () =>
     staleTime: 30_000,
   });
 
-/** Indexes that fit a model and hold its neurons; others hold units of the residual stream or heads alone. */
+/** Indexes that fit a model and hold units of a point. */
+export const holding = (indexes: readonly IndexEntry[] | undefined, modelId: string, point: string) =>
+  (indexes ?? []).filter((one) => one.model_id === modelId && one.usable && one.points.includes(point));
+
+/** Those that hold its neurons; others hold units of the residual stream or heads alone. */
 export const ofNeurons = (indexes: readonly IndexEntry[] | undefined, modelId: string) =>
-  (indexes ?? []).filter((one) => one.model_id === modelId && one.usable && one.points.includes("mlp_act"));
+  holding(indexes, modelId, "mlp_act");
 
 export function useBuildIndex() {
   const queries = useQueryClient();
@@ -40,7 +44,7 @@ export function useDeleteIndex() {
 export function useUploadCorpus() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (body: { name: string; format: "text" | "jsonl"; content: string }) =>
+    mutationFn: (body: { name: string; format: "text" | "jsonl"; field: string; content: string }) =>
       unwrap(client.POST("/api/corpora", { body })),
     onSettled: () => queries.invalidateQueries({ queryKey: ["corpora"] }),
   });
