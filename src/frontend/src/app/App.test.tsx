@@ -214,9 +214,7 @@ describe("jobs", () => {
     await userEvent.click(await screen.findByRole("button", { name: "Jobs, 1 at work" }));
     expect(await screen.findByText("250 of 1,000 documents")).toBeVisible();
     const link = await screen.findByRole("link", { name: /^Open/ });
-    expect(link.getAttribute("href")).toBe(
-      `/neuron?model=neuronscope/tiny&unit=mlp_act.0:0&index=${index().index_id}`,
-    );
+    expect(link.getAttribute("href")).toBe(`/indexes?model=neuronscope/tiny&index=${index().index_id}`);
     await expectAccessible(document.body);
   });
 
@@ -225,6 +223,14 @@ describe("jobs", () => {
     expect(resultHref(job({ kind: "load", result: { model_id: "a/b" } }), [], "")).toBe("/?model=a/b");
     const compared = job({ kind: "precision", state: "done", result: { comparison_id: "p_1" } });
     expect(resultHref(compared, [], "")).toBe("/?model=neuronscope/tiny&card=precision&precision=p_1");
+    const found = { model_id: "a/b", index_id: "x_1" };
+    const shorter = job({ kind: "shortest", result: { ...found, unit: "mlp_act.0:1" } });
+    expect(resultHref(shorter, [], "")).toBe(
+      `/neuron?model=a/b&index=x_1&unit=mlp_act.0:1&shortJob=${shorter.job_id}`,
+    );
+    const together = job({ kind: "together", result: { ...found, group_id: "g_1", units: [] } });
+    expect(resultHref(together, [], "")).toContain("/neuron?model=a/b&index=x_1&group=g_1&togetherJob=");
+    expect(resultHref({ ...together, result: found }, [], "")).toBe("/?model=a/b");
     const layout = { trace_id: "t_1", result: { units: ["a.0:0"], coordinates: [[1, 2]] } };
     const analysis = job({ kind: "analysis", result: layout });
     expect(resultHref(analysis, [], "?model=a/b")).toContain("tab=scatter&trace=t_1&source=trace&layoutJob=");

@@ -8,10 +8,14 @@ export function resultHref(job: Job, indexes: readonly IndexEntry[], search: str
   const model = resultText(job, "model_id");
   const index = indexes.find((one) => one.index_id === resultText(job, "index_id"));
   if (job.kind === "index") {
-    if (!index) return null;
-    const unit = `mlp_act.${index.layers[0] ?? 0}:0`;
-    return `/neuron${patchSearch("", { model: index.model_id, unit, index: index.index_id })}`;
+    return index ? `/indexes${patchSearch("", { model: index.model_id, index: index.index_id })}` : null;
   }
+  const driven = { model: model ?? job.model_id, index: resultText(job, "index_id") };
+  const unit = resultText(job, "unit");
+  if (job.kind === "shortest" && unit)
+    return `/neuron${patchSearch("", { ...driven, unit, shortJob: job.job_id })}`;
+  if (job.kind === "together" && resultText(job, "group_id"))
+    return `/neuron${patchSearch("", { ...driven, group: resultText(job, "group_id"), togetherJob: job.job_id })}`;
   if (job.kind === "weights" && model) return `/${patchSearch("", { model, card: "weights" })}`;
   const precision = resultText(job, "comparison_id");
   if (precision) return `/${patchSearch("", { model: job.model_id, card: "precision", precision })}`;

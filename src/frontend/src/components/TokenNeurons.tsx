@@ -5,6 +5,7 @@ import { ApiError } from "@/api/client";
 import { useTokenTop } from "@/api/queries/neurons";
 import { formatUnit } from "@/lib/address";
 import { formatValue } from "@/lib/format";
+import { NEURONS } from "@/lib/points";
 import { useModelId, useNeuronHref } from "@/state/address";
 import { ErrorNote } from "./Notice";
 import { TokenChip } from "./TokenChip";
@@ -14,8 +15,11 @@ interface Picked {
   chip: HTMLElement;
 }
 
-/** Which neurons the token drives: a popover beside whichever chip was pressed. */
-export function useTokenNeurons(indexId: string | null): {
+/** Which neurons, or units of another point, the token drives: a popover beside whichever chip was pressed. */
+export function useTokenNeurons(
+  indexId: string | null,
+  point: string = NEURONS,
+): {
   pick: (token: string, chip: HTMLElement) => void;
   popover: ReactNode;
 } {
@@ -40,22 +44,28 @@ export function useTokenNeurons(indexId: string | null): {
         <span style={{ position: "fixed", left: box.left, top: box.bottom, width: box.width, height: 0 }} />
       </Popover.Target>
       <Popover.Dropdown p="sm" aria-label="Neurons that this token drives">
-        <TokenNeuronList token={picked.token} indexId={indexId} />
+        <TokenNeuronList token={picked.token} indexId={indexId} point={point} />
       </Popover.Dropdown>
     </Popover>
   );
   return { pick: (token, chip) => setPicked({ token, chip }), popover };
 }
 
-function TokenNeuronList({ token, indexId }: { token: string; indexId: string | null }) {
+interface ListProps {
+  token: string;
+  indexId: string | null;
+  point: string;
+}
+
+function TokenNeuronList({ token, indexId, point }: ListProps) {
   const modelId = useModelId();
   const href = useNeuronHref();
-  const answer = useTokenTop(modelId, token, indexId, true);
+  const answer = useTokenTop(modelId, { token, point, indexId });
   return (
     <Stack gap={6}>
       <Group gap={6}>
         <Text size="sm" fw={600}>
-          Neurons driven by
+          {point === NEURONS ? "Neurons" : "Units"} driven by
         </Text>
         <TokenChip text={token} />
       </Group>
@@ -70,13 +80,13 @@ function TokenNeuronList({ token, indexId }: { token: string; indexId: string | 
         ))}
       {answer.data?.neurons.length === 0 && (
         <Text size="sm" c="dimmed">
-          It is the peak of no neuron's strongest contexts in this index.
+          None of the strongest contexts in this index peaks on it.
         </Text>
       )}
       <ScrollArea.Autosize mah={260}>
         <Stack gap={2} component="ul" m={0} p={0} style={{ listStyle: "none" }}>
           {answer.data?.neurons.map((neuron) => {
-            const unit = formatUnit({ point: "mlp_act", layer: neuron.layer, index: neuron.unit });
+            const unit = formatUnit({ point: neuron.point, layer: neuron.layer, index: neuron.unit });
             return (
               <Group key={unit} component="li" justify="space-between" gap="xs" wrap="nowrap">
                 <Anchor component={Link} to={href(unit)} size="sm" ff="monospace">

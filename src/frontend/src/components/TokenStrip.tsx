@@ -8,7 +8,8 @@ import { useThemeName } from "./useThemeName";
 interface TokenStripProps {
   label: string;
   tokens: readonly string[];
-  values: readonly number[];
+  /** null where a value was not kept. */
+  values: readonly (number | null)[];
   special?: readonly boolean[] | undefined;
   /** Size of a value at which the colour is full. */
   reach: number;
@@ -58,8 +59,8 @@ export function TokenStrip({
       data-values={showValues || undefined}
     >
       {tokens.map((token, place) => {
-        const value = values[place] ?? 0;
-        const ground = chipColour(special?.[place] ? 0 : value, reach, theme);
+        const value = values[place] ?? null;
+        const ground = chipColour(special?.[place] ? 0 : (value ?? 0), reach, theme);
         return (
           <button
             // biome-ignore lint/suspicious/noArrayIndexKey: tokens repeat; the position is the token's identity
@@ -68,15 +69,15 @@ export function TokenStrip({
             className={classes.valued}
             style={{ background: cssColour(ground), color: inkOn(ground) }}
             tabIndex={place === active ? 0 : -1}
-            aria-label={`${spellToken(token)}: ${formatExact(value)}`}
-            data-value={formatExact(value)}
+            aria-label={value === null ? spellToken(token) : `${spellToken(token)}: ${formatExact(value)}`}
+            data-value={value === null ? undefined : formatExact(value)}
             data-peak={place === peak || undefined}
             data-special={special?.[place] || undefined}
             onFocus={() => setActive(place)}
             onClick={(event) => onPick?.(token, event.currentTarget)}
           >
             {showToken(token)}
-            {showValues && <span className={classes.small}>{formatValue(value)}</span>}
+            {showValues && value !== null && <span className={classes.small}>{formatValue(value)}</span>}
           </button>
         );
       })}

@@ -42,3 +42,17 @@ export function useNeuronHref(): (unit: string) => string {
   const modelId = useModelId();
   return useCallback((unit: string) => neuronHref(search, modelId, unit), [search, modelId]);
 }
+
+/** Address of a group's page, with the same kept. */
+export function useGroupHref(): (groupId: string) => string {
+  const { search } = useLocation();
+  const modelId = useModelId();
+  return useCallback(
+    (groupId: string) => {
+      const params = new URLSearchParams(search);
+      const [trace, index] = [params.get("trace"), params.get("index")];
+      return `/neuron${patchSearch("", { model: modelId, group: groupId, trace, index })}`;
+    },
+    [search, modelId],
+  );
+}

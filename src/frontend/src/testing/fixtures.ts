@@ -2,7 +2,9 @@
 
 import type {
   AnalysisEntry,
+  Context,
   Estimate,
+  Examples,
   Heatmap,
   IndexEntry,
   Job,
@@ -11,6 +13,7 @@ import type {
   NeuronTop,
   System,
   TraceDetail,
+  Writes,
 } from "@/api/types";
 import { card } from "./card";
 
@@ -154,6 +157,32 @@ export const neuronTop: NeuronTop = {
   ],
 };
 
+const { activations: _, ...anyPlace } = neuronTop.contexts[0] as Context;
+
+export const examples: Examples = {
+  model_id: "neuronscope/tiny",
+  index_id: INDEX_ID,
+  point: "mlp_act",
+  layer: 0,
+  unit: 7,
+  band: "top",
+  examples: [{ ...anyPlace, activation: 1.5 }],
+  spread: { edges: [-1, -0.001, 0.001, 1, 2, 4], counts: [0, 400, 100, 60, 20, 8, 2], tokens: 590 },
+};
+
+export const writes: Writes = {
+  model_id: "neuronscope/tiny",
+  unit: "mlp_act.0:7",
+  top: [
+    { id: 30, token: " four", logit: 2.5 },
+    { id: 31, token: "four", logit: 1.25 },
+  ],
+  bottom: [{ id: 40, token: " cat", logit: -1.5 }],
+  mean: 0.01,
+  std: 0.3,
+  left_out: ["what later layers make of it", "the division by the size of the stream, in the final norm"],
+};
+
 export const job = (part: Partial<Job> = {}): Job => ({
   job_id: JOB_ID,
   kind: "index",
@@ -237,6 +266,8 @@ export const everyday = {
   "GET /api/traces": { body: { traces: [] } },
   "GET /api/indexes": { body: { indexes: [] } },
   "GET /api/analyses": { body: { analyses } },
+  "GET /api/groups": { body: { groups: [] } },
+  "GET /api/neurons/writes": { body: writes },
   "GET /api/models/card": { body: card },
 };
 

@@ -1,9 +1,13 @@
-import { Button, Checkbox, Group, NativeSelect, NumberInput, Skeleton, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, Skeleton, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { useCorpora } from "@/api/queries/indexes";
+import { CountInput } from "@/components/CountInput";
 import { ErrorNote } from "@/components/Notice";
+import { parsePoints } from "@/lib/corpus";
 import { formatBytes, formatCount } from "@/lib/format";
 import { parseLayers } from "@/lib/layers";
+import { NEURONS } from "@/lib/points";
+import { CorpusChoice, useCorpusChoice } from "./CorpusChoice";
 import { CorpusUpload } from "./CorpusUpload";
 import classes from "./Index.module.css";
 import type { BuildAsked } from "./useIndexBuild";
@@ -13,9 +17,10 @@ interface BuildFormProps {
   onBuild: (asked: BuildAsked) => void;
   /** Asks for layers and points as well. */
   full?: boolean;
+  /** Whose units are indexed, where that is not asked for. */
+  points?: readonly string[];
 }
 
-const NEURONS = "mlp_act";
 const POINTS = [
   { value: NEURONS, label: "Neurons" },
   { value: "resid_post", label: "Residual stream" },
@@ -23,65 +28,52 @@ const POINTS = [
 ];
 
 /** What an index is built over, and of what. */
-export function BuildForm({ pending, onBuild, full = false }: BuildFormProps) {
+export function BuildForm({ pending, onBuild, full = false, points = [NEURONS] }: BuildFormProps) {
   const corpora = useCorpora(true);
-  const [corpus, setCorpus] = useState("bundled");
-  const [documents, setDocuments] = useState<number | string>("");
-  const [k, setK] = useState<number | string>(32);
+  const choice = useCorpusChoice(corpora.data?.corpora ?? []);
+  const [documents, setDocuments] = useState<number | "">("");
+  const [k, setK] = useState<number | "">(32);
   const [layersText, setLayersText] = useState("");
-  const [points, setPoints] = useState([NEURONS]);
+  const [ticked, setTicked] = useState([...points]);
+  const [pointsText, setPointsText] = useState("");
   if (corpora.isPending) return <Skeleton height={60} />;
   if (corpora.error) return <ErrorNote error={corpora.error} onRetry={() => corpora.refetch()} compact />;
-  const chosen = corpora.data.corpora.find((one) => one.corpus === corpus);
   const layers = parseLayers(layersText);
+  const others = parsePoints(pointsText);
+  const wanted = [...new Set([...ticked, ...(others ?? [])])];
+  const { corpus, field } = choice;
   const build = (event: FormEvent) => {
     event.preventDefault();
+    if (corpus === null) return;
     onBuild({
       corpus,
-      documents: documents === "" ? null : Number(documents),
+      documents: documents === "" ? null : documents,
       k: Number(k),
       // The server's own defaults stand where nothing else was asked for.
+      ...(field !== null && field !== "text" ? { field } : {}),
       ...(layers?.length ? { layers } : {}),
-      ...(points.length === 1 && points[0] === NEURONS ? {} : { points }),
+      ...(wanted.length === 1 && wanted[0] === NEURONS ? {} : { points: wanted }),
     });
   };
   return (
     <form onSubmit={build}>
       <div className={classes.build}>
-        <NativeSelect
-          size="sm"
-          label="Corpus"
-          className={full ? classes.wide : undefined}
-          value={corpus}
-          data={corpora.data.corpora.map((one) => one.corpus)}
-          onChange={(event) => setCorpus(event.currentTarget.value)}
-        />
-        <NumberInput
-          size="sm"
+        <CorpusChoice choice={choice} className={full ? classes.wide : undefined} />
+        <CountInput
           label="Documents"
           placeholder={corpus === "bundled" ? "2000" : "all"}
           min={1}
           max={10_000_000}
-          allowDecimal={false}
           value={documents}
           onChange={setDocuments}
         />
-        <NumberInput
-          size="sm"
-          label="Contexts (k)"
-          min={1}
-          max={1000}
-          allowDecimal={false}
-          value={k}
-          onChange={setK}
-        />
+        <CountInput label="Contexts (k)" min={1} max={1000} value={k} onChange={setK} />
         {full && (
-          <>
+          <Stack gap="xs" className={classes.wide}>
             <TextInput
               size="sm"
               label="Layers"
               placeholder="all"
-              className={classes.wide}
               value={layersText}
               onChange={(event) => setLayersText(event.currentTarget.value)}
               error={layers === null ? "Write layers like 0-3, 5" : undefined}
@@ -89,34 +81,45 @@ export function BuildForm({ pending, onBuild, full = false }: BuildFormProps) {
             <Checkbox.Group
               size="sm"
               label="Units of"
-              className={classes.wide}
-              value={points}
-              onChange={setPoints}
-              error={points.length === 0 ? "Choose at least one" : undefined}
+              value={ticked}
+              onChange={setTicked}
+              error={wanted.length === 0 ? "Choose at least one" : undefined}
             >
-              <Group gap="md" mt={4}>
+              <Group gap="md" mt={6} style={{ rowGap: 8 }}>
                 {POINTS.map((point) => (
                   <Checkbox key={point.value} size="xs" {...point} />
                 ))}
               </Group>
             </Checkbox.Group>
-          </>
+            <TextInput
+              size="sm"
+              label="Other points"
+              placeholder="resid_mid, attn_out.3"
+              value={pointsText}
+              onChange={(event) => setPointsText(event.currentTarget.value)}
+              error={
+                others === null ? "Write points like resid_mid, or addresses like attn_out.3" : undefined
+              }
+            />
+          </Stack>
         )}
         <Button
           type="submit"
           className={full ? classes.wide : undefined}
           loading={pending}
-          disabled={k === "" || layers === null || points.length === 0}
+          disabled={corpus === null || k === "" || layers === null || others === null || wanted.length === 0}
         >
           Build
         </Button>
       </div>
-      <Group justify="space-between" mt={6}>
+      <Group justify="space-between" mt={6} gap="xs">
         <Text size="xs" c="dimmed">
-          {chosen?.documents ? `${formatCount(chosen.documents)} documents` : ""}
-          {chosen?.bytes ? `, ${formatBytes(chosen.bytes)}` : ""}
+          {choice.entry?.documents ? `${formatCount(choice.entry.documents)} documents` : ""}
+          {choice.entry?.bytes
+            ? `${choice.entry.documents ? ", " : ""}${formatBytes(choice.entry.bytes)}`
+            : ""}
         </Text>
-        <CorpusUpload onUploaded={setCorpus} />
+        <CorpusUpload onUploaded={choice.choose} />
       </Group>
     </form>
   );

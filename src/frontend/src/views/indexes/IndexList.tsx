@@ -7,23 +7,16 @@ import { Dialog } from "@/components/Dialog";
 import { ErrorNote } from "@/components/Notice";
 import { formatAgo, formatBytes, formatCount } from "@/lib/format";
 import { spellLayers } from "@/lib/layers";
+import { pointWord } from "@/lib/points";
 import { useParams, usePatch } from "@/state/address";
 import classes from "./Indexes.module.css";
-
-const WORDS: Record<string, string> = {
-  mlp_act: "neurons",
-  resid_post: "residual stream",
-  head_norm: "heads",
-};
-
-export const pointWord = (point: string) => WORDS[point] ?? point;
 
 /** A model's indexes; the one that is shown below is marked. */
 export function IndexList({ indexes, shown }: { indexes: readonly IndexEntry[]; shown: string | null }) {
   const [doomed, setDoomed] = useState<IndexEntry | null>(null);
   return (
     <div className={classes.sideways}>
-      <Table className={classes.list} verticalSpacing={4} fz="sm">
+      <Table className={classes.list} verticalSpacing={4} horizontalSpacing={7} fz="sm">
         <Table.Thead>
           <Table.Tr>
             <Table.Th>corpus</Table.Th>

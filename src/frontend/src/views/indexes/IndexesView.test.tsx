@@ -39,7 +39,9 @@ beforeEach(() => {
   vi.spyOn(Element.prototype, "clientWidth", "get").mockReturnValue(900);
   server = fakeServer({
     ...everyday,
-    "GET /api/corpora": { body: { corpora: [{ corpus: "bundled", documents: null, bytes: null }] } },
+    "GET /api/corpora": {
+      body: { corpora: [{ corpus: "bundled", documents: null, bytes: null, fields: [] }] },
+    },
     "GET /api/indexes": { body: { indexes: [index()] } },
     "GET /api/neurons": table,
   });

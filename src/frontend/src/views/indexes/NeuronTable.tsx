@@ -5,9 +5,9 @@ import type { IndexEntry } from "@/api/types";
 import { EmptyState, ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
 import { formatCount } from "@/lib/format";
+import { NEURONS, pointWord } from "@/lib/points";
 import { useModelId, useParams } from "@/state/address";
 import { readAsked } from "./asked";
-import { pointWord } from "./IndexList";
 import { ExportLinks, TableTools } from "./TableTools";
 import { VirtualRows } from "./VirtualRows";
 
@@ -21,7 +21,7 @@ export function NeuronTable({ index }: { index: IndexEntry }) {
   const head = useTableHead(asked);
   const found = head.data?.found ?? 0;
   const total = head.data?.total ?? 0;
-  const neurons = asked.point === "mlp_act";
+  const neurons = asked.point === NEURONS;
   const word = neurons ? "Neurons" : `Units: ${pointWord(asked.point ?? "")}`;
   return (
     <Panel
@@ -50,18 +50,12 @@ export function NeuronTable({ index }: { index: IndexEntry }) {
             first={head.data?.neurons ?? null}
             count={head.data ? Math.min(found, MOST_ROWS) : PAGE}
             stale={head.isPlaceholderData}
-            linked={neurons}
           />
         )
       )}
       {found > MOST_ROWS && (
         <Text size="xs" c="dimmed" px="sm" pt={6}>
           The first {formatCount(MOST_ROWS)} are listed; a filter brings the others, and the files hold all.
-        </Text>
-      )}
-      {!neurons && (
-        <Text size="xs" c="dimmed" px="sm" pt={6}>
-          Only neurons have a page of their own.
         </Text>
       )}
     </Panel>

@@ -49,7 +49,7 @@ interface PlaceProps {
 
 interface RowProps extends PlaceProps {
   row: NeuronRow;
-  href: string | null;
+  href: string;
 }
 
 export function Row({ id, at, top, active, row, href }: RowProps) {
@@ -71,7 +71,7 @@ export function Row({ id, at, top, active, row, href }: RowProps) {
   );
 }
 
-function Drawn({ column, row, href }: { column: Column; row: NeuronRow; href: string | null }) {
+function Drawn({ column, row, href }: { column: Column; row: NeuronRow; href: string }) {
   if (column.sort === "top_token")
     return row.top_token === null ? (
       <span className={classes.none}>–</span>
@@ -79,7 +79,6 @@ function Drawn({ column, row, href }: { column: Column; row: NeuronRow; href: st
       <TokenChip text={row.top_token} />
     );
   const unit = `${row.point}.${row.layer}:${row.unit}`;
-  if (href === null) return <span className={classes.unit}>{unit}</span>;
   return (
     <Link to={href} tabIndex={-1} className={classes.unit}>
       {unit}

@@ -1,14 +1,12 @@
 import { Anchor, Button, Group, NativeSelect, NumberInput, Text, TextInput } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
-import { useEffect, useRef, useState } from "react";
 import { tableHref, useParquet } from "@/api/queries/neuronTable";
 import type { IndexEntry, NeuronTableAsked } from "@/api/types";
+import { useDraft } from "@/components/useDraft";
+import { pointWord } from "@/lib/points";
 import { useParams, usePatch } from "@/state/address";
 import { BOUNDS, type Bound, FILTERS, readPoint } from "./asked";
 import classes from "./Indexes.module.css";
-import { pointWord } from "./IndexList";
-
-const PAUSE_MS = 250;
 
 /** Narrows the table; everything set here stands in the address. */
 export function TableTools({ index }: { index: IndexEntry }) {
@@ -84,28 +82,6 @@ function BoundInput({ bound }: { bound: Bound }) {
       {...(bound.maximum === undefined ? {} : { max: bound.maximum })}
     />
   );
-}
-
-/** What is typed for a key of the address: it goes there once it rests, and follows what others set there. */
-function useDraft(key: string): [string, (text: string) => void] {
-  const given = useParams().get(key) ?? "";
-  const patch = usePatch();
-  const [draft, setDraft] = useState(given);
-  const known = useRef(given);
-  useEffect(() => {
-    if (given === known.current) return;
-    known.current = given;
-    setDraft(given);
-  }, [given]);
-  useEffect(() => {
-    if (draft === known.current) return;
-    const timer = setTimeout(() => {
-      known.current = draft;
-      patch({ [key]: draft });
-    }, PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [draft, key, patch]);
-  return [draft, setDraft];
 }
 
 /** The table as it stands, as a file. */

@@ -23,14 +23,12 @@ interface VirtualRowsProps {
   count: number;
   /** Whether `first` still belongs to the order or filter before. */
   stale: boolean;
-  /** Whether each row leads to a page of its own. */
-  linked: boolean;
 }
 
 export const unitOf = (row: NeuronRow) => formatUnit({ point: row.point, layer: row.layer, index: row.unit });
 
 /** The rows that are in view, of any number of them. Arrows, Page, Home and End move; Enter opens. */
-export function VirtualRows({ asked, first, count, stale, linked }: VirtualRowsProps) {
+export function VirtualRows({ asked, first, count, stale }: VirtualRowsProps) {
   const box = useRef<HTMLTableElement>(null);
   const [active, setActive] = useState<number | null>(null);
   const navigate = useNavigate();
@@ -68,7 +66,7 @@ export function VirtualRows({ asked, first, count, stale, linked }: VirtualRowsP
   const press = (event: KeyboardEvent<HTMLTableElement>) => {
     if (event.target !== box.current || event.metaKey || event.ctrlKey || event.altKey) return;
     const row = active === null ? undefined : rowAt(active);
-    if (event.key === "Enter" && row && linked) navigate(href(unitOf(row)));
+    if (event.key === "Enter" && row) navigate(href(unitOf(row)));
     const visible = Math.max(1, Math.floor(box.current.clientHeight / ROW_PX) - 2);
     const to = moveTo(event.key, active, count, visible);
     if (to === null) return;
@@ -105,7 +103,7 @@ export function VirtualRows({ asked, first, count, stale, linked }: VirtualRowsP
               active: item.index === active,
             };
             return row ? (
-              <Row key={item.key} {...place} row={row} href={linked ? href(unitOf(row)) : null} />
+              <Row key={item.key} {...place} row={row} href={href(unitOf(row))} />
             ) : (
               <RowSkeleton key={item.key} {...place} />
             );

@@ -1,78 +1,118 @@
-import { Button, Center, Group, Skeleton, Stack, Switch } from "@mantine/core";
-import { IconTextSize } from "@tabler/icons-react";
+import { Button, Center, Group, SegmentedControl, Switch, TextInput } from "@mantine/core";
+import { IconSearch, IconTextSize } from "@tabler/icons-react";
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { Context, NeuronTop } from "@/api/types";
+import { type UnitAsked, useExamples } from "@/api/queries/neurons";
+import type { NeuronTop } from "@/api/types";
 import { EmptyState, ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
-import { TokenStrip } from "@/components/TokenStrip";
-import { formatCount, formatExact, formatValue } from "@/lib/format";
+import { useDraft } from "@/components/useDraft";
+import { formatCount } from "@/lib/format";
 import { readFlag } from "@/lib/url";
 import { useParams, usePatch } from "@/state/address";
+import { ContextRow, RowSkeletons } from "./ContextRow";
+import { BAND_WORDS, BANDS, readContexts, readShortened } from "./contextOptions";
 import classes from "./Neuron.module.css";
+import { ShortestFound } from "./ShortestFound";
+import { useShorten } from "./useShorten";
 
 interface ContextsProps {
+  asked: UnitAsked;
   top: UseQueryResult<NeuronTop>;
-  count: number;
   onPick: (token: string, chip: HTMLElement) => void;
 }
 
-/** The texts of the corpus that drive the neuron hardest. */
-export function Contexts({ top, count, onPick }: ContextsProps) {
+/** The texts of the corpus that drive the unit hardest, and those that do not. */
+export function Contexts({ asked, top, onPick }: ContextsProps) {
   const params = useParams();
   const patch = usePatch();
-  const showValues = readFlag(params, "values");
-  const contexts = top.data?.contexts ?? [];
-  // Of the whole list, so that a weak context looks weak.
-  const reach = Math.abs(contexts[0]?.activation ?? 0);
+  const { k, contains, band } = readContexts(params);
+  const strongest = band === "top";
+  const examples = useExamples(asked, { band, k }, !strongest && asked.indexId !== null);
+  const answer = strongest ? top : examples;
+  const rows = strongest
+    ? top.data?.contexts.map((context) => ({ place: context, values: context.activations }))
+    : examples.data?.examples.map((place) => ({ place, values: null }));
+  const shorten = useShorten(asked.unit, asked.indexId);
+  const shortened = readShortened(params);
+  // Ranks count over all of the unit's contexts; a search leaves some out.
+  const ranked = strongest && contains === "";
+  const within = ranked && typeof shortened === "number" && shortened < (rows?.length ?? 0);
+  // Of all that is known, so that a weak context looks weak.
+  const reach = Math.abs(top.data?.stats?.max ?? 0);
   return (
     <Panel
-      title="Strongest contexts"
-      about={top.data ? `of ${formatCount(top.data.corpus_tokens)} tokens in ${top.data.corpus}` : undefined}
+      title="Contexts"
+      about={
+        top.data
+          ? `${BAND_WORDS[band].about}: ${formatCount(top.data.corpus_tokens)} tokens in ${top.data.corpus}`
+          : undefined
+      }
       flush
       actions={
         <Switch
           size="xs"
           label="Value on every token"
-          checked={showValues}
+          checked={readFlag(params, "values")}
           onChange={(event) => patch({ values: event.currentTarget.checked })}
         />
       }
     >
-      {top.isPending && (
-        <Stack gap="xs" px="sm">
-          {[0, 1, 2, 3, 4].map((row) => (
-            <Skeleton key={row} height={44} />
-          ))}
-        </Stack>
+      <Group className={classes.tools} gap="xs">
+        <SegmentedControl
+          size="xs"
+          aria-label="Which contexts"
+          value={band}
+          data={BANDS.map((one) => ({ value: one, label: BAND_WORDS[one].label }))}
+          onChange={(next) => patch({ band: next === "top" ? null : next })}
+        />
+        {strongest && <Search />}
+      </Group>
+      {shorten.showing && shortened !== "text" && !within && (
+        <div className={classes.aside}>
+          <ShortestFound shorten={shorten} />
+        </div>
       )}
-      {top.error && <ErrorNote error={top.error} onRetry={() => top.refetch()} />}
-      {top.data && contexts.length === 0 && (
-        <EmptyState icon={<IconTextSize size={24} />} title="Nothing drives it here">
-          This neuron has no context in the index. Try your own text above, or build an index over another
-          corpus.
+      {answer.isPending && <RowSkeletons />}
+      {answer.error && <ErrorNote error={answer.error} onRetry={() => answer.refetch()} />}
+      {rows?.length === 0 && (
+        <EmptyState
+          icon={<IconTextSize size={24} />}
+          title={contains ? "No context holds that" : "Nothing here"}
+        >
+          {contains
+            ? "None of the contexts that the index keeps of this unit holds this text. Search for less."
+            : "The index keeps no such context of this unit. Try your own text above, or build an index over another corpus."}
         </EmptyState>
       )}
-      {contexts.length > 0 && (
-        <ol className={classes.contexts} data-testid="contexts">
-          {contexts.map((context, rank) => (
+      {rows && rows.length > 0 && (
+        <ol
+          className={classes.contexts}
+          data-testid="contexts"
+          style={{ opacity: answer.isPlaceholderData ? 0.6 : 1 }}
+        >
+          {rows.map(({ place, values }, rank) => (
             <ContextRow
-              key={`${context.doc}:${context.position}`}
-              context={context}
-              rank={rank + 1}
+              key={`${place.doc}:${place.position}`}
+              asked={asked}
+              place={place}
+              values={values}
+              rank={rank}
               reach={reach}
-              showValues={showValues}
               onPick={onPick}
-            />
+              {...(ranked ? { onShorten: () => shorten.start({ rank }), shortening: shorten.pending } : {})}
+            >
+              {within && rank === shortened && <ShortestFound shorten={shorten} />}
+            </ContextRow>
           ))}
         </ol>
       )}
-      {contexts.length >= count && (
+      {(rows?.length ?? 0) >= k && (
         <Center pt="sm">
           <Button
             size="compact-sm"
             variant="default"
-            loading={top.isFetching}
-            onClick={() => patch({ k: count + 20 })}
+            loading={answer.isFetching}
+            onClick={() => patch({ k: k + 20 })}
           >
             Show more
           </Button>
@@ -82,41 +122,18 @@ export function Contexts({ top, count, onPick }: ContextsProps) {
   );
 }
 
-interface RowProps {
-  context: Context;
-  rank: number;
-  reach: number;
-  showValues: boolean;
-  onPick: (token: string, chip: HTMLElement) => void;
-}
-
-function ContextRow({ context, rank, reach, showValues, onPick }: RowProps) {
-  const part = context.parts?.[context.peak];
-  const share = reach > 0 ? Math.max(0, context.activation / reach) : 0;
+function Search() {
+  const [draft, setDraft] = useDraft("has");
   return (
-    <li className={classes.context} data-testid="context">
-      <div className={classes.activation} title={formatExact(context.activation)}>
-        <span data-testid="context-activation" data-value={formatExact(context.activation)}>
-          {formatValue(context.activation)}
-        </span>
-        <div className={classes.meter} style={{ width: `${share * 100}%` }} />
-      </div>
-      <TokenStrip
-        label={`Context ${rank}: its tokens with their activations`}
-        tokens={context.tokens}
-        values={context.activations}
-        special={context.special}
-        peak={context.peak}
-        reach={reach}
-        showValues={showValues}
-        onPick={onPick}
-      />
-      <Group className={classes.where} gap="xs">
-        {part && <span className={classes.part}>{part}</span>}
-        <span>
-          document {context.doc}, token {context.position}
-        </span>
-      </Group>
-    </li>
+    <TextInput
+      size="xs"
+      className={classes.search}
+      aria-label="Only contexts that hold"
+      placeholder="Only those that hold…"
+      leftSection={<IconSearch size={13} aria-hidden />}
+      maxLength={200}
+      value={draft}
+      onChange={(event) => setDraft(event.currentTarget.value)}
+    />
   );
 }

@@ -1,49 +1,44 @@
-import {
-  ActionIcon,
-  Anchor,
-  Button,
-  CopyButton,
-  Group,
-  NativeSelect,
-  NumberInput,
-  Text,
-  Tooltip,
-} from "@mantine/core";
+import { ActionIcon, Anchor, Button, CopyButton, Group, NumberInput, Text, Tooltip } from "@mantine/core";
 import { IconArrowLeft, IconCheck, IconChevronLeft, IconChevronRight, IconLink } from "@tabler/icons-react";
 import { Link } from "react-router";
-import type { IndexEntry, NeuronTop } from "@/api/types";
-import { clampIndex, formatUnit } from "@/lib/address";
-import { formatCount, formatPercent, formatValue } from "@/lib/format";
+import type { IndexEntry } from "@/api/types";
+import { clampIndex, formatUnit, type Unit } from "@/lib/address";
+import { unitWord } from "@/lib/points";
 import { patchSearch } from "@/lib/url";
 import { useModelId, useParams, usePatch } from "@/state/address";
+import { GroupMenu } from "./GroupMenu";
+import { IndexChoice } from "./IndexChoice";
 import classes from "./Neuron.module.css";
 
 interface HeaderProps {
-  layer: number;
-  index: number;
+  unit: Unit;
   /** null while the model's size is not known. */
   layers: number | null;
   units: number | null;
   indexes: readonly IndexEntry[];
   indexId: string | null;
-  top: NeuronTop | null;
 }
 
-/** Which neuron this is, the way to its neighbours, and its figures over the corpus. */
-export function NeuronHeader({ layer, index, layers, units, indexes, indexId, top }: HeaderProps) {
+/** Which unit this is, the way to those beside it, and the index that answers. */
+export function NeuronHeader({ unit, layers, units, indexes, indexId }: HeaderProps) {
+  const { point, layer, index } = unit;
+  const word = unitWord(point);
   const modelId = useModelId();
   const params = useParams();
   const patch = usePatch();
   const trace = params.get("trace");
-  const name = formatUnit({ point: "mlp_act", layer, index });
+  const name = formatUnit(unit);
   const go = (toLayer: number, toIndex: number) =>
     patch(
       {
         unit: formatUnit({
-          point: "mlp_act",
+          point,
           layer: layers === null ? Math.max(0, toLayer) : clampIndex(toLayer, layers),
           index: units === null ? Math.max(0, toIndex) : clampIndex(toIndex, units),
         }),
+        // What was shortened is of the unit before.
+        short: null,
+        shortJob: null,
       },
       { push: true },
     );
@@ -63,13 +58,8 @@ export function NeuronHeader({ layer, index, layers, units, indexes, indexId, to
         <h1 className={classes.name}>{name}</h1>
         <CopyButton value={window.location.href}>
           {({ copied, copy }) => (
-            <Tooltip label={copied ? "Copied" : "Copy a link to this neuron"}>
-              <ActionIcon
-                variant="subtle"
-                color="gray"
-                onClick={copy}
-                aria-label="Copy a link to this neuron"
-              >
+            <Tooltip label={copied ? "Copied" : "Copy a link to this page"}>
+              <ActionIcon variant="subtle" color="gray" onClick={copy} aria-label="Copy a link to this page">
                 {copied ? <IconCheck size={16} /> : <IconLink size={16} />}
               </ActionIcon>
             </Tooltip>
@@ -78,27 +68,11 @@ export function NeuronHeader({ layer, index, layers, units, indexes, indexId, to
       </Group>
       <Group gap="md">
         <Stepper label="Layer" value={layer} count={layers} onChange={(next) => go(next, index)} />
-        <Stepper label="Neuron" value={index} count={units} onChange={(next) => go(layer, next)} />
+        <Stepper label={word} value={index} count={units} onChange={(next) => go(layer, next)} />
       </Group>
-      <Figures top={top} />
       <Group gap="xs" ml="auto">
-        {indexes.length > 1 && (
-          <NativeSelect
-            size="xs"
-            aria-label="Index"
-            value={indexId ?? ""}
-            data={indexes.map((one) => ({
-              value: one.index_id,
-              label: `${one.corpus} · ${formatCount(one.tokens)} tokens · k ${one.k}`,
-            }))}
-            onChange={(event) => patch({ index: event.currentTarget.value })}
-          />
-        )}
-        {indexes.length === 1 && indexes[0] && (
-          <Text size="xs" c="dimmed">
-            over {indexes[0].corpus}, {formatCount(indexes[0].tokens)} tokens
-          </Text>
-        )}
+        <GroupMenu unit={name} />
+        <IndexChoice indexes={indexes} indexId={indexId} />
         {indexes.length > 0 && (
           <Anchor
             component="button"
@@ -111,27 +85,6 @@ export function NeuronHeader({ layer, index, layers, units, indexes, indexId, to
         )}
       </Group>
     </header>
-  );
-}
-
-function Figures({ top }: { top: NeuronTop | null }) {
-  if (!top?.stats) return null;
-  const { mean, std, max, firing_rate } = top.stats;
-  const figures = [
-    ["mean", formatValue(mean)],
-    ["std", formatValue(std)],
-    ["max", formatValue(max)],
-    ["fires on", formatPercent(firing_rate)],
-  ] as const;
-  return (
-    <dl className={classes.stats}>
-      {figures.map(([word, figure]) => (
-        <div key={word}>
-          <dt>{word}</dt>
-          <dd>{figure}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }
 

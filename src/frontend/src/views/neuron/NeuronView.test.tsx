@@ -2,7 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
 import { corpusName } from "@/lib/corpusName";
-import { everyday, INDEX_ID, index, job, neuronTop } from "@/testing/fixtures";
+import { everyday, examples, INDEX_ID, index, job, neuronTop } from "@/testing/fixtures";
 import { expectAccessible, renderAt } from "@/testing/render";
 import { type FakeServer, failure, fakeServer, never } from "@/testing/server";
 import NeuronView from "./NeuronView";
@@ -12,13 +12,16 @@ const AT = "/neuron?unit=mlp_act.0:7";
 const indexed = {
   "GET /api/indexes": { body: { indexes: [index()] } },
   "GET /api/neurons/top": { body: neuronTop },
+  "GET /api/neurons/examples": { body: examples },
 };
 
 let server: FakeServer;
 beforeEach(() => {
   server = fakeServer({
     ...everyday,
-    "GET /api/corpora": { body: { corpora: [{ corpus: "bundled", documents: null, bytes: null }] } },
+    "GET /api/corpora": {
+      body: { corpora: [{ corpus: "bundled", documents: null, bytes: null, fields: [] }] },
+    },
   });
 });
 
@@ -30,11 +33,11 @@ describe("with an index", () => {
   it("shows contexts with a value on every token, tokens, n-grams and figures", async () => {
     renderAt(AT, <NeuronView />);
     const contexts = await screen.findByTestId("contexts");
-    const chips = within(contexts).getAllByRole("button");
+    const chips = within(within(contexts).getByRole("toolbar")).getAllByRole("button");
     expect(chips.map((chip) => chip.dataset.value)).toEqual(["0.5", "4.5", "-0.25"]);
     expect(within(contexts).getByText("arithmetic")).toBeVisible();
     expect(screen.getByText("12.3 %")).toBeVisible();
-    await userEvent.click(screen.getByText("n = 3"));
+    await userEvent.click(screen.getByText("3", { selector: "label *" }));
     expect(window.location.search).toContain("n=3");
     await expectAccessible(document.body);
   });
@@ -50,7 +53,7 @@ describe("with an index", () => {
   });
 
   it("tells which neurons a token drives", async () => {
-    const neurons = [{ layer: 1, unit: 3, max: 2, mean: 1, count: 4 }];
+    const neurons = [{ point: "mlp_act", layer: 1, unit: 3, max: 2, mean: 1, count: 4 }];
     server.on("GET /api/tokens/top", { body: { model_id: "", index_id: INDEX_ID, token: " +", neurons } });
     renderAt(AT, <NeuronView />);
     const [, peak] = within(await screen.findByTestId("contexts")).getAllByRole("button");
@@ -77,7 +80,9 @@ describe("with an index", () => {
     expect(screen.getByText("−0.5000")).toBeVisible();
     expect(screen.getByText("over a sample of 950 tokens")).toBeVisible();
     expect(window.location.search).toContain("near=1");
-    expect(server.calls.findLast((call) => call.path.endsWith("/neighbours"))?.query.get("unit")).toBe("7");
+    expect(server.calls.findLast((call) => call.path.endsWith("/neighbours"))?.query.get("unit")).toBe(
+      "mlp_act.0:7",
+    );
   });
 
   it("reads any text as it is typed", async () => {
@@ -158,7 +163,7 @@ it("shows skeletons while it loads, never an empty page", async () => {
   expect(document.querySelector(".mantine-Skeleton-root")).not.toBeNull();
 });
 
-it.each(["/neuron", "/neuron?unit=nonsense", "/neuron?unit=resid_post.0:1"])(
+it.each(["/neuron", "/neuron?unit=nonsense", "/neuron?unit=ln_f:3"])(
   "asks which neuron at %s",
   async (address) => {
     renderAt(address, <NeuronView />);

@@ -1,5 +1,5 @@
 import { SegmentedControl, Skeleton, Table, Text } from "@mantine/core";
-import type { NeuronTop } from "@/api/types";
+import type { NgramStat } from "@/api/types";
 import { Panel } from "@/components/Panel";
 import { TokenChip } from "@/components/TokenChip";
 import { formatValue } from "@/lib/format";
@@ -7,15 +7,21 @@ import { readChoice } from "@/lib/url";
 import { useParams, usePatch } from "@/state/address";
 import classes from "./Neuron.module.css";
 
-const LENGTHS = ["2", "3"] as const;
+const LENGTHS = ["2", "3", "4", "5"] as const;
 const SHOWN = 12;
 
+interface NgramsProps {
+  /** undefined while they are on their way. */
+  stats: readonly NgramStat[] | undefined;
+  failed: boolean;
+}
+
 /** Word sequences that end on the peaks. */
-export function Ngrams({ top, failed }: { top: NeuronTop | null; failed: boolean }) {
+export function Ngrams({ stats, failed }: NgramsProps) {
   const params = useParams();
   const patch = usePatch();
   const length = readChoice(params, "n", LENGTHS, "2");
-  const rows = top?.ngrams.filter((row) => row.n === Number(length)).slice(0, SHOWN) ?? [];
+  const rows = stats?.filter((row) => row.n === Number(length)).slice(0, SHOWN) ?? [];
   const most = Math.max(...rows.map((row) => row.count), 1);
   return (
     <Panel
@@ -25,15 +31,15 @@ export function Ngrams({ top, failed }: { top: NeuronTop | null; failed: boolean
       actions={
         <SegmentedControl
           size="xs"
-          aria-label="Length"
+          aria-label="Length of the n-grams"
           value={length}
-          data={LENGTHS.map((n) => ({ value: n, label: `n = ${n}` }))}
+          data={LENGTHS.map((n) => ({ value: n, label: n }))}
           onChange={(next) => patch({ n: next === "2" ? null : next })}
         />
       }
     >
-      {!top && !failed && <Skeleton height={180} mx="sm" w="auto" />}
-      {(failed || (top && rows.length === 0)) && (
+      {!stats && !failed && <Skeleton height={180} mx="sm" w="auto" />}
+      {(failed || (stats && rows.length === 0)) && (
         <Text size="sm" c="dimmed" px="sm">
           {failed ? "Not known: the contexts could not be read." : `No ${length}-gram ends at a peak.`}
         </Text>

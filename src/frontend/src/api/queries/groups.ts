@@ -1,0 +1,37 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { client, unwrap } from "../client";
+import type { GroupRequest } from "../types";
+
+export const useGroups = (modelId: string, enabled = true) =>
+  useQuery({
+    queryKey: ["groups", modelId],
+    queryFn: ({ signal }) =>
+      unwrap(client.GET("/api/groups", { params: { query: { model_id: modelId } }, signal })),
+    enabled,
+    staleTime: 30_000,
+  });
+
+export const useGroup = (groupId: string) =>
+  useQuery({
+    queryKey: ["group", groupId],
+    queryFn: ({ signal }) =>
+      unwrap(client.GET("/api/groups/{group_id}", { params: { path: { group_id: groupId } }, signal })),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export function useSaveGroup() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (body: GroupRequest) => unwrap(client.POST("/api/groups", { body })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["groups"] }),
+  });
+}
+
+export function useDeleteGroup() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (groupId: string) =>
+      unwrap(client.DELETE("/api/groups/{group_id}", { params: { path: { group_id: groupId } } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["groups"] }),
+  });
+}
