@@ -3,8 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from pydantic import BaseModel
+
 import neuronscope.api
 from neuronscope.api.app import description
+from neuronscope.api.schemas.neurons import NeuronQuery, TokenQuery
 
 
 def test_the_committed_description_is_what_the_routes_say() -> None:
@@ -37,3 +40,11 @@ def test_bodies_refuse_unknown_fields() -> None:
             if "requestBody" in operation and "application/json" in operation["requestBody"]["content"]:
                 name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
                 assert spec["components"]["schemas"][name]["additionalProperties"] is False
+
+
+def test_the_schema_that_every_request_is_read_by_is_made_once() -> None:
+    plain = BaseModel.model_json_schema.__func__  # type: ignore[attr-defined]
+    for model in (NeuronQuery, TokenQuery):
+        assert model.model_json_schema() is model.model_json_schema()
+        assert model.model_json_schema() == plain(model)
+        assert model.model_json_schema(mode="serialization") == plain(model, mode="serialization")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -11,6 +12,16 @@ class Request(BaseModel):
     """A body or query from a client: unknown fields are refused, so that a misspelt one is never ignored."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=(), use_attribute_docstrings=True)
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """As pydantic's. flask-openapi asks for the plain one at every request, so that is made once."""
+        return super().model_json_schema(*args, **options) if args or options else _plain_schema(cls)
+
+
+@cache
+def _plain_schema(model: type[Request]) -> dict[str, Any]:
+    return super(Request, model).model_json_schema()
 
 
 class Answer(BaseModel):
