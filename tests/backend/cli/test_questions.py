@@ -94,3 +94,20 @@ def test_one_unit_over_two_corpora(model: str, index_id: str, tmp_path: Path) ->
     refused = run("query", "compare", "mlp_act.1:5", index_id, index_id)
     assert refused.exit_code == 2
     assert "compared with itself" in refused.stderr
+
+
+def test_what_a_unit_writes(model: str) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    found = good("query", "writes", "mlp_act.1:5", "-m", model, "-k", "3")
+    bare = AutoModelForCausalLM.from_pretrained(model)
+    logits = bare.lm_head.weight @ (bare.model.norm.weight * bare.model.layers[1].mlp.down_proj.weight[:, 5])
+    order = torch.argsort(logits[1:], descending=True) + 1  # token 0 is special
+    assert [token["id"] for token in found["top"]] == order[:3].tolist()
+    assert [token["id"] for token in found["bottom"]] == order.flip(0)[:3].tolist()
+    plain = run("query", "writes", "mlp_act.1:5", "-m", model, "-k", "3")
+    assert plain.stdout.splitlines()[0] == "raises\tlogit\tlowers\tlogit"
+    assert "in the final norm" in plain.stderr
+    refused = run("query", "writes", "head_norm.1:0", "-m", model)
+    assert (refused.exit_code, "not added to the residual stream" in refused.stderr) == (2, True)

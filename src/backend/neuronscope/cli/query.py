@@ -20,7 +20,7 @@ from neuronscope.cli.common import (
     show,
 )
 from neuronscope.cli.options import index_option, k_option, point_option, window_option
-from neuronscope.cli.questions import asked, compare, group_option, neighbours, shortest, together
+from neuronscope.cli.questions import asked, compare, group_option, neighbours, shortest, together, writes
 from neuronscope.core.address import Unit
 from neuronscope.runtime.workspace import write_guard
 
@@ -33,7 +33,7 @@ def command() -> None:
     """Ask an index about a neuron, a token, or all neurons."""
 
 
-for _question in (compare, neighbours, shortest, together):
+for _question in (compare, neighbours, shortest, together, writes):
     command.add_command(_question)
 
 

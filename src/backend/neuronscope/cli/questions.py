@@ -191,6 +191,26 @@ def shortest(
         click.echo("The budget ran out: a shorter text may be left to find. Raise --budget.", err=True)
 
 
+@click.command()
+@click.argument("unit")
+@model_option
+@k_option
+@loading_options
+@json_option
+def writes(unit: str, model: str | None, k: int, loading: dict[str, Any], as_json: bool) -> None:
+    """The tokens that UNIT directly raises and lowers: its direction through the final norm and the head. No index needed."""
+    found = load(model, **loading).writes(unit, k)
+    if as_json:
+        print_json(asdict(found))
+        return
+    pairs = zip(found.top, found.bottom, strict=True)
+    print_table(
+        ("raises", "logit", "lowers", "logit"),
+        ((show(up.token), up.logit, show(down.token), down.logit) for up, down in pairs),
+    )
+    click.echo(f"mean {found.mean:.4g}, std {found.std:.4g}; left out: {'; '.join(found.left_out)}", err=True)
+
+
 def asked(
     units: tuple[str, ...], group_id: str | None, model: str | None, index_id: str | None
 ) -> tuple[Index, list[Unit]]:

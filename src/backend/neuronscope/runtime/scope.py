@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuronscope.capture.forward import capture_prompt
+from neuronscope.core.address import Unit
 from neuronscope.core.errors import BadRequest
 from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import is_id
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from neuronscope.corpus.cluster import Cluster
     from neuronscope.corpus.index import Index
     from neuronscope.models.cards.card import Card
+    from neuronscope.models.cards.writes import Writes
     from neuronscope.runtime.calibration import Calibration
     from neuronscope.runtime.run import Generated, Run
     from neuronscope.runtime.scoped_index import ScopedIndex
@@ -81,6 +83,15 @@ class Scope:
         from neuronscope.runtime.weights import measure
 
         return measure(self.workspace, self.loaded)
+
+    def writes(self, unit: str, k: int = 10) -> Writes:
+        """The ``k`` tokens that a unit directly raises most and those that it lowers most, read off the weights.
+
+        Errors as in :func:`neuronscope.models.cards.writes.writes`.
+        """
+        from neuronscope.models.cards.writes import writes
+
+        return writes(self.loaded, Unit.parse(unit), k)
 
     @property
     def traces(self) -> Keeping:
