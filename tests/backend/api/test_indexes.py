@@ -16,7 +16,7 @@ def index(server: Any) -> dict[str, Any]:
     """An index of ``local/one`` over a small uploaded corpus."""
     made = server.client.post("/api/corpora", json={"name": "small", "content": TEXT})
     assert made.status_code == 201, made.text
-    assert made.json() == {"corpus": "local/small", "documents": 4, "bytes": len(TEXT.encode())}
+    assert made.json() == {"corpus": "local/small", "documents": 4, "bytes": len(TEXT.encode()), "fields": []}
     body = {"model_id": "local/one", "corpus": "local/small", "k": 8}
     answer = server.client.post("/api/indexes", json=body)
     assert answer.status_code == 202
@@ -254,7 +254,12 @@ def test_the_text_of_a_corpus_may_be_any_field(server: Any, client: httpx.Client
     ask = {"model_id": "local/one", "corpus": "local/fields", "k": 2}
     job = server.wait(client.post("/api/indexes", json={**ask, "field": "body"}).json())
     assert job["state"] == "done", job
-    query = {"model_id": "local/one", "index_id": job["result"]["index_id"], "layer": 0, "unit": 1, "k": 1}
+    query: dict[str, Any] = {
+        "model_id": "local/one",
+        "index_id": job["result"]["index_id"],
+        "unit": "mlp_act.0:1",
+        "k": 1,
+    }
     top = client.get("/api/neurons/top", params=query).json()
     assert top["contexts"][0]["doc"] in (0, 1)
     assert "".join(top["contexts"][0]["tokens"]).lstrip("<s>") in rows[top["contexts"][0]["doc"]]["body"]
