@@ -61,7 +61,7 @@ class Peak:
 
 
 def main(folder: str, dtype: str, quantization: str) -> None:
-    """Warm up as a server does, then load and run a prompt of the stated context, watching."""
+    """Warm up as a server does, then load and capture a prompt of the stated context beside a cache of it, watching."""
     import psutil
 
     from neuronscope.capture.forward import run_prompt
@@ -96,10 +96,12 @@ def main(folder: str, dtype: str, quantization: str) -> None:
         encoded = loaded.encode("a" * (min(loaded.context_length or CONTEXT, CONTEXT) - 1))
         points = [a for a in loaded.anatomy.sites if a.point in ("mlp_act", "resid_post")]
         del loaded
+        cache = engine.run(folder, lambda loaded: _cache_of(loaded, encoded))
+        release_memory()  # of what the pass that made it has left in the heap
         tensors = engine.run(folder, lambda loaded: run_prompt(loaded, encoded, points))
         running = own_bytes() - before
         taken = peak.highest - before
-    del tensors
+    del tensors, cache
     release_memory()
     settled = psutil.Process().memory_info().rss - resident
     engine.unload(folder)
@@ -110,6 +112,14 @@ def main(folder: str, dtype: str, quantization: str) -> None:
         "running": running, "taken": taken, "settled": settled, "left": own_bytes() - before, "seconds": told,
     }  # fmt: skip
     sys.stdout.write(json.dumps(figures) + "\n")
+
+
+def _cache_of(loaded: Any, encoded: Any) -> Any:
+    """The keys and values of a prompt."""
+    import torch
+
+    with torch.no_grad():
+        return loaded.model(input_ids=torch.tensor([encoded.ids]), use_cache=True).past_key_values
 
 
 if __name__ == "__main__":

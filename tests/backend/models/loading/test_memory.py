@@ -146,10 +146,6 @@ def middling(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("dtype", "quantization"), [("float32", "none"), ("bfloat16", "none"), ("float32", "nf4")])
 def test_a_load_takes_what_the_estimate_said_within_a_tenth(middling: Path, dtype: str, quantization: str) -> None:
     figures = measure_load(middling, dtype, quantization)
-    for _ in range(5):
-        # In some processes the allocator finds a freed block for the last 30 MB: the estimate is of those where it doesn't.
-        if figures["taken"] < 0.9 * figures["estimate"]:
-            figures = measure_load(middling, dtype, quantization)
     assert figures["weights"] == pytest.approx(figures["weights_estimate"], rel=0.001)
     assert figures["taken"] == pytest.approx(figures["estimate"], rel=0.1)
     assert figures["seconds"] < 1
