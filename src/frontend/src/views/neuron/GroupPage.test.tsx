@@ -1,0 +1,147 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it } from "vitest";
+import { GROUP_ID, group, job, together } from "@/testing/driving";
+import { everyday, examples, INDEX_ID, index, neuronTop } from "@/testing/fixtures";
+import { expectAccessible, renderAt } from "@/testing/render";
+import { type FakeServer, failure, fakeServer } from "@/testing/server";
+import NeuronView from "./NeuronView";
+
+const AT = `/neuron?group=${GROUP_ID}`;
+const JOB = job("together").job_id;
+const done = job("together", { state: "done", result: { ...together } });
+
+let server: FakeServer;
+beforeEach(() => {
+  server = fakeServer({
+    ...everyday,
+    "GET /api/indexes": { body: { indexes: [index()] } },
+    "GET /api/groups": { body: { groups: [group] } },
+    [`GET /api/groups/${GROUP_ID}`]: { body: group },
+    "GET /api/neurons/top": { body: neuronTop },
+    "GET /api/neurons/examples": { body: examples },
+  });
+});
+
+const asked = (path: string, method = "GET") =>
+  server.calls.findLast((call) => call.path === path && call.method === method);
+
+describe("a group's page", () => {
+  it("lists its members, and finds what drives them together as a job", async () => {
+    server.on("POST /api/neurons/together", { status: 202, body: job("together") });
+    server.on(`GET /api/jobs/${JOB}`, { body: job("together") });
+    renderAt(AT, <NeuronView />);
+    const members = within(await screen.findByTestId("members")).getAllByRole("link");
+    expect(members.map((one) => one.textContent)).toEqual(group.units);
+    expect(members[0]?.getAttribute("href")).toContain("unit=mlp_act.0:7");
+    await userEvent.click(screen.getByRole("button", { name: "Find what drives them together" }));
+    expect(await screen.findByText("40 of 1,000 tokens")).toBeVisible();
+    expect(asked("/api/neurons/together", "POST")?.body).toEqual({
+      model_id: "neuronscope/tiny",
+      group_id: GROUP_ID,
+      index_id: INDEX_ID,
+      k: 20,
+      windows: 256,
+    });
+    server.on(`GET /api/jobs/${JOB}`, { body: done });
+    const contexts = await screen.findAllByTestId("context", undefined, { timeout: 4000 });
+    expect(contexts.map((one) => one.dataset.certain)).toEqual(["true", undefined]);
+    expect(contexts[0]).toHaveTextContent("mlp_act.0:7 4.500");
+    expect(screen.getByTestId("certainty")).toHaveTextContent(
+      /Of the first it is certain.*60 of 1,060 promising windows were not run\. Nothing that was not run scores above 3\.000/,
+    );
+    await expectAccessible(document.body);
+  });
+
+  it("finds the search again after a reload, and searches further", async () => {
+    server.on(`GET /api/jobs/${JOB}`, { body: done });
+    server.on("POST /api/neurons/together", { status: 202, body: { ...done, job_id: "j_2" } });
+    server.on("GET /api/jobs/j_2", { body: { ...done, job_id: "j_2" } });
+    renderAt(`${AT}&togetherJob=${JOB}`, <NeuronView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Search further" }));
+    await waitFor(() => expect(window.location.search).toContain("togetherJob=j_2"));
+    expect(asked("/api/neurons/together", "POST")?.body).toMatchObject({ windows: 4000 });
+  });
+
+  it("asks for its neighbours as one", async () => {
+    const neighbours = [{ point: "mlp_act", layer: 0, unit: 1, correlation: 0.5 }];
+    server.on("GET /api/neurons/neighbours", {
+      body: { model_id: "", index_id: INDEX_ID, names: group.units, sample: 950, neighbours },
+    });
+    renderAt(AT, <NeuronView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Find their neighbours" }));
+    expect(await screen.findByRole("link", { name: "mlp_act.0:1" })).toBeVisible();
+    expect(asked("/api/neurons/neighbours")?.query.get("group_id")).toBe(GROUP_ID);
+  });
+
+  it("says that it is gone, and deletes only when that is confirmed", async () => {
+    server.on(`DELETE /api/groups/${GROUP_ID}`, { body: { deleted: GROUP_ID } });
+    const page = renderAt(AT, <NeuronView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Delete the group sums" }));
+    await userEvent.click(await screen.findByRole("button", { name: "Keep it" }));
+    expect(asked(`/api/groups/${GROUP_ID}`, "DELETE")).toBeUndefined();
+    await userEvent.click(screen.getByRole("button", { name: "Delete the group sums" }));
+    await userEvent.click(await screen.findByRole("button", { name: "Delete" }));
+    expect(await screen.findByText("Which neuron?")).toBeVisible();
+    page.unmount();
+    server.on(`GET /api/groups/${GROUP_ID}`, failure(404, "not_found", "There is no such group."));
+    renderAt(AT, <NeuronView />);
+    expect(await screen.findByRole("alert")).toHaveTextContent("There is no such group.");
+  });
+
+  it("of another model leads there", async () => {
+    renderAt(`${AT}&model=local/other`, <NeuronView />);
+    const link = await screen.findByRole("link", { name: "Open it on neuronscope/tiny" });
+    expect(link.getAttribute("href")).toContain("model=neuronscope/tiny");
+    expect(screen.queryByTestId("members")).toBeNull();
+  });
+});
+
+describe("saving a group", () => {
+  it("takes the unit with chosen neighbours, or with another group's units", async () => {
+    const neighbours = [
+      { point: "mlp_act", layer: 1, unit: 2, correlation: 0.75 },
+      { point: "mlp_act", layer: 0, unit: 4, correlation: -0.5 },
+    ];
+    server.on("GET /api/neurons/neighbours", {
+      body: { model_id: "", index_id: INDEX_ID, names: [], sample: 950, neighbours },
+    });
+    server.on("POST /api/groups", ({ body }) => ({ status: 201, body: { ...group, ...(body as object) } }));
+    renderAt("/neuron?unit=mlp_act.0:7&near=1", <NeuronView />);
+    await userEvent.click(await screen.findByLabelText("Choose mlp_act.1:2"));
+    await userEvent.click(screen.getByRole("button", { name: "Save with 1 neighbour…" }));
+    const dialog = await screen.findByRole("dialog");
+    expect(within(dialog).getByRole("button", { name: "Save 2 units" })).toBeDisabled();
+    await userEvent.type(within(dialog).getByLabelText("Name"), "digits");
+    await userEvent.selectOptions(await within(dialog).findByLabelText("Together with those of"), GROUP_ID);
+    await userEvent.click(within(dialog).getByLabelText("mlp_act.1:2"));
+    await userEvent.click(within(dialog).getByRole("button", { name: "Save 2 units" }));
+    const open = await screen.findByRole("link", { name: "Open the group" });
+    expect(open.getAttribute("href")).toContain(`group=${GROUP_ID}`);
+    expect(asked("/api/groups", "POST")?.body).toEqual({
+      model_id: "neuronscope/tiny",
+      name: "digits",
+      units: ["mlp_act.0:7", "mlp_act.1:3"],
+      made_by: "hand",
+    });
+  });
+
+  it("says why one was refused", async () => {
+    server.on("POST /api/groups", failure(400, "bad_address", "Unit 99 is out of range."));
+    renderAt("/neuron?unit=mlp_act.0:7", <NeuronView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Groups" }));
+    await userEvent.click(await screen.findByText("Save it in a group…"));
+    await userEvent.type(await screen.findByLabelText("Name"), "x");
+    await userEvent.click(screen.getByRole("button", { name: "Save 1 unit" }));
+    expect(await screen.findByRole("alert")).toHaveTextContent("Unit 99 is out of range.");
+  });
+});
+
+it("are listed where no unit is named, and in the unit's menu with what holds it", async () => {
+  const page = renderAt("/neuron", <NeuronView />);
+  expect((await screen.findByRole("link", { name: "sums" })).getAttribute("href")).toContain(GROUP_ID);
+  page.unmount();
+  renderAt("/neuron?unit=mlp_act.0:7", <NeuronView />);
+  await userEvent.click(await screen.findByRole("button", { name: "Groups" }));
+  expect(await screen.findByText("2 units, this one among them")).toBeVisible();
+});
