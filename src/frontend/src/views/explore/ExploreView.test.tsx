@@ -162,7 +162,7 @@ describe("with a trace", () => {
       for (const what of ["layers", "heatmap"]) server.on(`GET /api/traces/${TRACE_ID}/${what}`, missing);
       useSession.setState({ prompt: "something else" });
       renderAt(`/?trace=${TRACE_ID}`, <ExploreView />);
-      expect(await screen.findByText("This run was recorded step by step, 9 of them")).toBeVisible();
+      expect(await screen.findByText("A run of 9 steps")).toBeVisible();
       expect(screen.queryByRole("alert")).toBeNull();
       expect(screen.queryByText("All layers")).toBeNull();
       expect(screen.getByRole("link", { name: "Open it in Live" })).toHaveAttribute(

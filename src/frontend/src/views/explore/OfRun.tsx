@@ -31,7 +31,7 @@ export function KeptInSteps({ trace }: { trace: TraceDetail }) {
     <Panel title="Trace of a run">
       <EmptyState
         icon={<IconMessageCircle size={24} />}
-        title={`This run was recorded step by step, ${trace.steps} of them`}
+        title={`A run of ${trace.steps} steps`}
         action={
           <Group gap="xs" justify="center">
             <Button

@@ -26,8 +26,8 @@ export function Guarded({ unit }: { unit: string }) {
       {asked && (
         <section className={classes.ask} role="alert" aria-label="Protected unit">
           <Text size="sm">
-            The model can hardly do without it: what it says with {unit}{" "}
-            {asked === "boost" ? "boosted" : "ablated"} tells little about anything else.
+            The model leans on it: what it says with {unit} {asked === "boost" ? "boosted" : "ablated"} tells
+            little about anything else.
           </Text>
           <Group gap="xs" mt={6}>
             <Button size="compact-sm" variant="default" onClick={() => answer(true)}>

@@ -93,5 +93,5 @@ function Selected({ unit }: { unit: string }) {
 /** A value, or how far from zero it may have been. */
 function nowWords(now: SeriesPoint | undefined): string {
   if (now?.value != null) return `${formatValue(now.value)}${now.made ? ", by a change" : ""}`;
-  return now?.within == null ? "not recorded" : `not recorded, at most ±${formatValue(now.within)}`;
+  return now?.within == null ? "not recorded" : `within ±${formatValue(now.within)}`;
 }

@@ -82,7 +82,7 @@ it("tells the value that a change made, where no payload holds it", async () => 
   act(() => useLive.setState({ shown: null }));
   emit(step(3), receipt(3, [zero], true));
   await screen.findByText("step 3 · 4 steps");
-  expect(panel.getByText("not recorded, at most ±2.000")).toBeVisible();
+  expect(panel.getByText("within ±2.000")).toBeVisible();
   act(() => window.history.replaceState(null, "", `/live?trace=${TRACE_ID}&unit=mlp_act.0:5`));
   act(() => window.dispatchEvent(new PopStateEvent("popstate")));
   expect(await panel.findByText("0, by a change")).toBeVisible();
