@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuronscope.corpus import gram_order
-from neuronscope.corpus.columns import Rows
+from neuronscope.corpus.columns import Rows, in_lots
 from neuronscope.corpus.files import save
-from neuronscope.corpus.gram_order import write_order
+from neuronscope.corpus.gram_order import count_runs, write_order
 
 
 def by_hand(windows: list[list[int]]) -> list[int]:
@@ -91,3 +92,23 @@ def test_files_give_the_same_as_arrays_and_a_cut_off_attempt_is_no_hindrance(tmp
         write_order(tmp_path / "gram_order.npy", some, edges, 8)
     assert np.load(tmp_path / "gram_order.npy").tolist() == by_hand(windows)
     assert not (tmp_path / "gram_order.parts").exists()
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gram_order, "LOT", 1 << 12)
+    monkeypatch.setattr(gram_order, "in_lots", lambda rows: in_lots(rows, 1 << 12))
+    tokens = (1 / np.random.default_rng(0).uniform(0.002, 1, 200_000)).astype(np.int32)  # half of them alike
+    starts = np.arange(0, len(tokens) + 1, 500)
+    special = np.zeros(tokens.max() + 1, np.bool_)
+    peaks = []
+    for share in (4, 1):
+        save(tmp_path / "tokens.npy", tokens[: len(tokens) // share])
+        save(tmp_path / "starts.npy", starts[: len(starts) // share + 1])
+        with Rows(tmp_path / "tokens.npy") as some, Rows(tmp_path / "starts.npy") as edges:
+            tracemalloc.start()
+            write_order(tmp_path / "gram_order.npy", some, edges, 1 << 12)
+            count_runs(some, edges, special)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < 1.05 * peaks[0]
+    assert peaks[1] < 8 * len(tokens), "less than the order itself"
