@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuronscope.corpus.bins import BINS, SIDE, edges, kurtosis, quantiles
-from neuronscope.corpus.histogram import ShardSpread
+from neuronscope.corpus.bins import BINS, POWERS, SIDE, edges, kurtosis, quantiles
+from neuronscope.corpus.histogram import ShardSpread, spread_at_once
 
 FLOATS = st.lists(st.floats(width=32), min_size=1, max_size=60)
 
@@ -18,6 +18,7 @@ def counted(values: list[float]) -> np.ndarray:
     return spread.counts()[0]
 
 
+@settings(deadline=None)  # the first example compiles the loops
 @given(FLOATS)
 def test_every_value_falls_between_its_edges(values: list[float]) -> None:
     finite = [value for value in values if not np.isnan(value)]
@@ -55,3 +56,15 @@ def test_quantiles_lie_within_their_bins() -> None:
     exact = np.quantile(values, shares)
     assert np.all(np.abs(found - exact) <= np.abs(exact) / 4 + 0.01)
     assert np.isnan(quantiles(np.zeros(BINS, np.int32), shares)).all()
+
+
+def test_a_gpus_way_of_counting_gives_the_same() -> None:
+    values = np.random.default_rng(2).standard_normal((50, 7)) * 10.0 ** np.arange(-9, 5, 2)
+    values[3, 2], values[4, 2], values[5, 3] = np.inf, -np.inf, -0.0
+    rows = torch.from_numpy(values.astype(np.float32))
+    spread = ShardSpread(7, torch.device("cpu"))
+    spread.update(rows)
+    counts, powers = torch.zeros((7, BINS), dtype=torch.int32), torch.zeros((POWERS, 7), dtype=torch.float64)
+    spread_at_once(rows, counts, powers)
+    assert np.array_equal(counts.numpy(), spread.counts())
+    assert np.allclose(powers.numpy().T, spread.powers(), rtol=1e-12, equal_nan=True)

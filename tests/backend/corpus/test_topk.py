@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 
 from neuronscope.corpus.moments import BLOCK
 from neuronscope.corpus.topk import NO_KEY, RADIUS, WIDTH, Batch, TopK
+from neuronscope.corpus.topk_cpu import CpuTopK
 
 UNITS = 5
 
@@ -25,8 +29,16 @@ def batches(draw: st.DrawFn) -> list[np.ndarray]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(batches(), st.integers(1, 9), st.randoms(use_true_random=False), st.sampled_from(["float32", "bfloat16"]))
-def test_it_keeps_what_sorting_everything_keeps(grids: list[np.ndarray], k: int, random: object, dtype: str) -> None:
+@given(
+    batches(),
+    st.integers(1, 9),
+    st.randoms(use_true_random=False),
+    st.sampled_from(["float32", "bfloat16"]),
+    st.sampled_from([lambda k: CpuTopK(UNITS, k), lambda k: TopK(UNITS, k, torch.device("cpu"))]),
+)
+def test_it_keeps_what_sorting_everything_keeps(
+    grids: list[np.ndarray], k: int, random: Random, dtype: str, make: Callable[[int], CpuTopK | TopK]
+) -> None:
     lengths = [[random.randint(1, g.shape[1]) for _ in range(g.shape[0])] for g in grids]
     # Rows get their places in the corpus in a random order: batches come sorted by length, not by document.
     places = [(b, r) for b, g in enumerate(grids) for r in range(g.shape[0])]
@@ -36,7 +48,7 @@ def test_it_keeps_what_sorting_everything_keeps(grids: list[np.ndarray], k: int,
     for b, r in order:
         start[b, r] = at
         at += lengths[b][r]
-    state = TopK(UNITS, k, torch.device("cpu"))
+    state = make(k)
     every: list[list[tuple[float, int, list[float]]]] = [[] for _ in range(UNITS)]
     for b, grid in enumerate(grids):
         rows = sorted(range(grid.shape[0]), key=lambda r: start[b, r])
@@ -74,3 +86,13 @@ def test_it_keeps_what_sorting_everything_keeps(grids: list[np.ndarray], k: int,
         kept = excerpts[unit, :n].numpy()
         assert np.array_equal(kept, np.array([hit[2] for hit in expected]).reshape(n, WIDTH), equal_nan=True)
         assert bool((values[unit, n:] == -torch.inf).all())
+    # What lies between two keys, taken in by another state, is what sorting that keeps.
+    half = at // 2
+    other = CpuTopK(UNITS, k)
+    other.absorb(state.between(half, at))
+    for unit in range(UNITS):
+        best = sorted(every[unit], key=lambda hit: (-hit[0], hit[1]))[:k]
+        later = [(hit[0], hit[1]) for hit in best if hit[1] >= half]
+        n = len(later)
+        kept = zip(other.ranked()[0][unit, :n].tolist(), other.ranked()[1][unit, :n].tolist(), strict=True)
+        assert list(kept) == later

@@ -18,7 +18,8 @@ from neuronscope.corpus.files import Appender
 from neuronscope.corpus.moments import Total
 from neuronscope.corpus.plan import Plan
 from neuronscope.corpus.sample import Sample
-from neuronscope.corpus.topk import NO_KEY, Hits, TopK
+from neuronscope.corpus.topk import NO_KEY, Hits
+from neuronscope.corpus.topk_cpu import CpuTopK
 from neuronscope.corpus.windows import Tokenizer
 from neuronscope.corpus.writer import Found, write_index
 from neuronscope.models.loaded import LoadedModel
@@ -48,7 +49,7 @@ def merge(
         raise Damaged("A shard of the unfinished index is missing.", "Build the index anew.")
     units = sum(plan.units)
     total, spread, powers = Total(units), np.zeros((units, BINS), np.int32), np.zeros((units, POWERS))
-    top = TopK(units, plan.k, torch.device("cpu"))
+    top = CpuTopK(units, plan.k)
     sample, sampled = Sample(plan.sample, units), 0
     stream = _Stream(work)
     with stream:

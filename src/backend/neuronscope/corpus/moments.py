@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 BLOCK = 32
-"""Rows that are summed in float32 before float64 takes over. On a processor they stay in its cache for all passes."""
+"""Rows that are summed in float32 before float64 takes over."""
 STEEP = 8.0
 """A mean of more standard deviations than this is taken off before squares are summed, or it would cost their digits."""
 COLUMNS = ("mean", "square", "min", "max", "fired")
@@ -58,48 +58,30 @@ class ShardMoments:
 
     def _sum(self, cells: Tensor, counted: Tensor) -> tuple[Tensor, ...]:
         """Maxima by block; minimum; sums of values, of squares and of values above zero, in float64."""
-        blocks = _blocks_on_cpu if cells.device.type == "cpu" else _blocks_at_once
-        highs, lows, sums = blocks(cells, counted, self._pivot)
+        if cells.device.type == "cpu":
+            return _sums_on_cpu(cells, counted, self._pivot)
+        highs, lows, sums = _blocks_at_once(cells, counted, self._pivot)
         return (highs, lows.amin(dim=0), *(column.sum(dim=0, dtype=torch.float64) for column in sums))
 
 
-def _blocks_on_cpu(
-    cells: Tensor, counted: Tensor, pivot: Tensor | None
-) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Every block is read from memory once: the passes after the first find it in the cache."""
-    whole = len(counted) == len(cells)
-    plain = cells.dtype == torch.float32
-    size = min(BLOCK, len(counted))
-    taken = torch.empty((size, cells.shape[1]), dtype=cells.dtype)
-    wide = taken if plain else torch.empty((size, cells.shape[1]))
-    space = torch.empty((size, cells.shape[1]))
-    rows: tuple[list[Tensor], ...] = ([], [], [], [], [])
-    for start in range(0, len(counted), size):
-        stop = min(start + size, len(counted))
-        if whole:
-            values = cells[start:stop]
-        else:
-            values = taken[: stop - start]
-            torch.index_select(cells, 0, counted[start:stop], out=values)
-        if not plain:
-            values = wide[: stop - start].copy_(values)
-        scratch = space[: stop - start]
-        rows[0].append(values.amax(dim=0))
-        rows[1].append(values.amin(dim=0))
-        torch.gt(values, 0, out=scratch)
-        rows[4].append(scratch.sum(dim=0))
-        if pivot is not None:
-            values = torch.sub(values, pivot, out=scratch)
-        rows[2].append(values.sum(dim=0))
-        rows[3].append(torch.mul(values, values, out=scratch).sum(dim=0))
-    highs, lows, first, second, fired = (torch.stack(found) for found in rows)
-    return highs, lows, (first, second, fired)
+def _sums_on_cpu(cells: Tensor, counted: Tensor, pivot: Tensor | None) -> tuple[Tensor, ...]:
+    """Every value is read from memory once."""
+    from neuronscope.corpus.kernels import sum_blocks
+
+    units = cells.shape[1]
+    highs = np.empty((-(-len(counted) // BLOCK), units), np.float32)
+    low = np.full(units, np.inf, np.float32)
+    first, second, fired = (np.zeros(units) for _ in range(3))
+    taken = np.zeros(units, np.float32) if pivot is None else pivot.numpy()
+    values = cells.float().contiguous().numpy()
+    sum_blocks(values, counted.numpy(), taken, BLOCK, highs, low, first, second, fired)
+    return tuple(torch.from_numpy(array) for array in (highs, low, first, second, fired))
 
 
 def _blocks_at_once(
     cells: Tensor, counted: Tensor, pivot: Tensor | None
 ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """The same in few large calls: a GPU is slowed by many small ones, and has no use for a block in a cache."""
+    """In few large calls: a GPU is slowed by many small ones."""
     values = (cells if len(counted) == len(cells) else cells.index_select(0, counted)).float()
     full = len(values) // BLOCK * BLOCK
     parts = [part for part in (values[:full].reshape(-1, BLOCK, values.shape[1]), values[None, full:]) if part.numel()]

@@ -1,4 +1,4 @@
-"""The exact k strongest values of every unit, kept while batches stream by.
+"""The exact k strongest values of every unit, kept while batches stream by, in few large calls, as a GPU wants them.
 
 Blocks of a batch are judged by their maxima: only where a maximum reaches a unit's floor are values looked at, and only
 survivors are kept, in a row with some room to spare. A full row is cut down to its k best, and that sets a new floor: the
@@ -90,13 +90,6 @@ class TopK:
             # A row that has just been filled for the first time needs no further survivor to have a floor.
             self._cut(((self._filled >= self.k) & (self._last == NO_KEY)).nonzero().squeeze(1))
             self._settled = bool((self._last != NO_KEY).all())
-
-    def absorb(self, hits: Hits) -> None:
-        """Take in what another state kept. Keys must be new."""
-        for start in range(0, len(hits.unit), 1 << 16):
-            part = Hits(*(getattr(hits, name)[start : start + (1 << 16)] for name in Hits.__slots__))
-            order = part.unit.sort(stable=True).indices
-            self._place(Hits(*(getattr(part, name)[order] for name in Hits.__slots__)))
 
     def _candidates(self, cells: Tensor, highest: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Cells, units and values that may be strong enough."""

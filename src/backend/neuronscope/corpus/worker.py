@@ -24,6 +24,7 @@ from neuronscope.corpus.plan import Plan
 from neuronscope.corpus.readers import Document
 from neuronscope.corpus.sample import Sample, place_hash, share_below
 from neuronscope.corpus.topk import Batch, TopK
+from neuronscope.corpus.topk_cpu import CpuTopK
 from neuronscope.corpus.windows import Shard, Tokenizer, plan_batches
 from neuronscope.models.loaded import LoadedModel
 
@@ -50,7 +51,11 @@ class Worker:
         self.loaded, self.plan, self.tokenizer, self.files, self.run = loaded, plan, tokenizer, files, run
         self.taps = plan.taps
         self.special = np.array(sorted(loaded.special_ids), np.int64)
-        self.top = {a: TopK(units, plan.k, loaded.device) for a, units in zip(plan.taps, plan.units, strict=True)}
+        cpu = loaded.device.type == "cpu"
+        self.top: dict[Address, TopK | CpuTopK] = {
+            address: CpuTopK(units, plan.k) if cpu else TopK(units, plan.k, loaded.device)
+            for address, units in zip(plan.taps, plan.units, strict=True)
+        }
         self.sample = Sample(plan.sample, sum(plan.units))
         self.first_unit = dict(zip(plan.taps, np.cumsum([0, *plan.units]).tolist(), strict=False))
 
