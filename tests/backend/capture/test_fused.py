@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from neuronscope.capture.fused import STATS, reduce_rows
+from neuronscope.capture.fused import reduce_rows
 from neuronscope.capture.fused_cpu import attention_rows, attention_summaries
 from neuronscope.capture.reduce import tensor_stats
+from neuronscope.core.stats import STATS
 
 Rows = NDArray[np.float32]
 

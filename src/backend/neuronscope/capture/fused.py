@@ -13,13 +13,11 @@ from torch import Tensor
 from neuronscope.capture.fused_cpu import p99_place, stats_and_strongest
 from neuronscope.capture.reduce import SPARSE_BELOW
 
-STATS = ("mean", "std", "min", "max", "l2", "sparsity", "p99")
-
 
 def reduce_rows(rows: Tensor, count: int | None = None) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Statistics of float32 ``[row, value]``, and of each row the ``count`` largest by magnitude.
 
-    Statistics ``[row, 7]`` are those of :func:`tensor_stats` in the order of :data:`STATS`, in float32: within 1e-5 of
+    Statistics ``[row, 7]`` are those of :func:`tensor_stats` in the order of ``core.stats.STATS``, in float32: within 1e-5 of
     float64's, relative to the row's largest magnitude (l2 to itself). Indices (int32) and values ``[row, count]`` come
     strongest first, signs kept; ``None`` without a ``count``.
     """

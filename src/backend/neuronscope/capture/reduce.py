@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronscope.core.stats import STATS
+
 SPARSE_BELOW = 1e-3
 
 
@@ -12,7 +14,7 @@ def tensor_stats(values: NDArray[np.float32]) -> dict[str, float]:
     """mean, std (population), min, max, l2, sparsity (share of |x| < 1e-3 · max|x|) and p99 over all values, in float64."""
     flat = np.asarray(values, dtype=np.float64).ravel()
     if flat.size == 0:
-        return dict.fromkeys(("mean", "std", "min", "max", "l2", "sparsity", "p99"), 0.0)
+        return dict.fromkeys(STATS, 0.0)
     magnitude = np.abs(flat)
     return {
         "mean": float(flat.mean()),

@@ -17,8 +17,7 @@ from neuronscope.cli.common import (
     read_prompt,
 )
 from neuronscope.core.errors import BadRequest
-
-COLUMNS = ("mean", "std", "min", "max", "l2", "sparsity", "p99")
+from neuronscope.core.stats import STATS
 
 
 @click.command()
@@ -56,4 +55,4 @@ def command(prompt: str | None, model: str | None, trace_ref: str | None, point:
             }
         )
         return
-    print_table(("layer", *COLUMNS), ((row.layer, *(row.stats[name] for name in COLUMNS)) for row in rows))
+    print_table(("layer", *STATS), ((row.layer, *(row.stats[name] for name in STATS)) for row in rows))

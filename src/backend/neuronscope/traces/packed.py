@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronscope.core.events import Entry
+from neuronscope.core.stats import STATS
 from neuronscope.traces.payloads import size_of
-from neuronscope.traces.tables import STATS, EntryTable
+from neuronscope.traces.tables import EntryTable
 
 _pack = msgpack.packb
 MOST = 64

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from neuronscope.core.events import Entry
 from neuronscope.traces.payloads import F32, encode_rows, halves_by_numpy, split_bytes
 
-STATS = ("mean", "std", "min", "max", "l2", "sparsity", "p99")
-"""Statistics in the order in which they are computed, kept and sent."""
 STATS_BYTES = 28
 """Seven float32 numbers."""
 
@@ -22,7 +20,7 @@ STATS_BYTES = 28
 class EntryTable:
     """Entries ``names`` of ``shapes``; the first is row ``rows[0]`` of the columns, and so on.
 
-    ``stats [row, 7]`` are in the order of :data:`STATS`. A payload is ``common`` and, of each of ``columns``, the bytes of
+    ``stats [row, 7]`` are in the order of ``core.stats.STATS``. A payload is ``common`` and, of each of ``columns``, the bytes of
     its row; ``None`` where there is none.
     """
 
