@@ -108,16 +108,31 @@ def test_it_is_changed_and_stopped(live: Any) -> None:
     assert (again.status_code, again.json()["error"]["message"]) == (409, "This run has ended.")
 
 
-def test_what_the_model_refuses_is_told_with_the_run(live: Any) -> None:
-    found = until(live, begin(live, prompt="a" * 9000), state="ended")
-    assert found["error"]["code"] == "too_large"
-    assert found["reason"] is None
+def test_a_change_sent_right_after_the_begin_is_in_force_in_all_steps_to_come(live: Any) -> None:
+    change = {"interventions": [{"units": ["mlp_act.0:1"], "op": "set", "value": 2}]}
+    for _ in range(5):
+        trace_id = begin(live, max_new_tokens=400)
+        answer = live.client.post(f"/api/generations/{trace_id}/interventions", json=change)
+        assert answer.status_code == 200, answer.text
+        until(live, trace_id, state="ended")
+        receipts = [event for event in recorded(live.client, trace_id) if event["type"] == "receipt"]
+        assert receipts[-1]["step"] == 399
+        assert len(receipts) == 400 - receipts[0]["step"]
+        assert all(receipt["interventions"][0]["fired"] for receipt in receipts)
 
 
 @pytest.mark.parametrize(
     ("change", "status"),
     [
         ({"prompt": None}, 400),
+        ({"prompt": ""}, 400),
+        ({"prompt": None, "messages": []}, 422),
+        ({"prompt": None, "messages": [{"role": "user", "content": " "}]}, 400),
+        ({"prompt": "a" * 9000}, 413),
+        ({"config": {"layers": [2]}}, 400),
+        ({"interventions": [{"units": ["mlp_act.99:0"], "op": "ablate_zero"}]}, 400),
+        ({"interventions": [{"units": ["mlp_act.0:99999"], "op": "ablate_zero"}]}, 400),
+        ({"interventions": [{"units": ["mlp_out.0:32"], "op": "ablate_zero"}]}, 400),
         ({"messages": [{"role": "user", "content": "Hi"}]}, 400),
         ({"max_new_tokens": 0}, 422),
         ({"temperature": -1}, 422),
@@ -129,6 +144,7 @@ def test_what_the_model_refuses_is_told_with_the_run(live: Any) -> None:
     ],
 )
 def test_bad_requests_are_refused_and_begin_nothing(live: Any, change: dict[str, Any], status: int) -> None:
+    live.services.engine.load(BODY["model_id"])
     before = live.client.get("/api/generations").json()
     answer = live.client.post("/api/generations", json={**BODY, **change})
     assert answer.status_code == status, answer.text

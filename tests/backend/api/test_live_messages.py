@@ -38,6 +38,8 @@ BAD: list[tuple[Any, str, str | None]] = [
 FIELDS: list[tuple[str, dict[str, Any], str]] = [
     ("generate", {}, "bad_request"),
     ("generate", {"prompt": "a", "messages": [{"role": "user", "content": "a"}]}, "bad_request"),
+    ("generate", {"prompt": ""}, "bad_request"),
+    ("generate", {"messages": [{"role": "user", "content": ""}]}, "bad_request"),
     ("generate", {"prompt": 3}, "invalid_request"),
     ("generate", {"prompt": b"bytes"}, "invalid_request"),
     ("generate", {"prompt": "a" * 200_001}, "invalid_request"),
@@ -134,7 +136,9 @@ def test_refusals_in_mid_run_leave_the_run_alone(live: Any) -> None:
     assert not any(event["type"] == "receipt" for event in recorded(live.client, trace_id))
 
 
-def test_what_only_the_model_can_refuse_is_the_runs_end_and_leaves_nothing(live: Any) -> None:
+def test_what_only_the_model_can_refuse_is_refused_at_once_and_begins_nothing(live: Any) -> None:
+    live.services.engine.load("local/long")
+    before = live.client.get("/api/generations").json()
     with live_client(live.client) as client:
         for fields, code in (
             ({"prompt": "a" * 9000}, "too_large"),
@@ -142,34 +146,34 @@ def test_what_only_the_model_can_refuse_is_the_runs_end_and_leaves_nothing(live:
             ({"config": {"points": ["resid_mid.77"]}}, "bad_address"),
             ({"interventions": [{"units": ["mlp_act.1:4000"], "op": "ablate_zero"}]}, "bad_address"),
         ):
-            trace_id = client.generate(**fields)
-            end = client.receive()
-            while end["type"] == "queued":
-                end = client.receive()
-            assert (end["type"], end["code"], end["trace_id"]) == ("error", code, trace_id), end
-            assert "request" not in end
-            assert not list(live.services.workspace.traces.glob(f"{trace_id}*"))
-            client.send("intervene", trace_id=trace_id, interventions=[])
-            assert client.receive()["message"] == "This run has ended."
-            # How it ended can be asked for a while.
-            client.send("watch", trace_id=trace_id)
-            assert client.receive() == end
-            assert live.client.get(f"/api/generations/{trace_id}").json()["error"]["code"] == code
+            client.send("generate", **{"model_id": "local/long", "prompt": "Hi", **fields})
+            found = client.receive()
+            assert _is_refusal(found, code, "generate"), found
+    assert live.client.get("/api/generations").json() == before
 
 
-def test_changes_before_a_run_begins_are_refused(live: Any) -> None:
+def test_changes_before_a_run_begins_are_in_force_from_its_first_step(live: Any) -> None:
+    live.services.engine.load("local/other")
     with live_client(live.client) as client:
-        running = client.generate(tokens=4000)
+        running = client.generate(tokens=8000)
         client.until(lambda event: event["type"] == "step")
         with live_client(live.client) as other:
-            waiting = other.generate(model_id="local/other")
-            other.send("intervene", trace_id=waiting, interventions=[])
+            waiting = other.generate(model_id="local/other", tokens=3)
+            bad = [{"units": ["mlp_act.99:0"], "op": "ablate_zero"}]
+            other.send("intervene", trace_id=waiting, interventions=bad)
             while (found := other.receive())["type"] == "queued":
                 pass
-            assert found["message"] == "This run has not begun."
-            other.send("stop", trace_id=waiting)
-            assert other.to_end()[-1]["reason"] == "stopped"
-        client.send("stop", trace_id=running)
+            assert _is_refusal(found, "bad_address", "intervene")
+            other.send("intervene", trace_id=waiting, interventions=[{**bad[0], "units": ["mlp_act.1:0"]}])
+            other.send("watch", trace_id=waiting)  # answered after it, and that from the begin
+            assert other.receive()["type"] == "queued"
+            client.send("stop", trace_id=running)
+            events = other.to_end()
+        assert [event["step"] for event in events if event["type"] == "receipt"] == [0, 1, 2]
+        assert next(event for event in events if event["type"] == "start")["settings"]["interventions"][0]["units"] == [
+            "mlp_act.1:0"
+        ]
+
         client.to_end()
 
 

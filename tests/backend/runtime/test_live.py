@@ -7,13 +7,14 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgpack
 import pytest
 
-from neuronscope.core.errors import Conflict, NotFound
+from neuronscope.core.errors import BadAddress, Conflict, NeuronScopeError, NotFound
 from neuronscope.core.events import Done, Failed, Token
 from neuronscope.core.generation import GenerateRequest
 from neuronscope.models.loading.sources import Sources
@@ -49,11 +50,29 @@ def asked(tokens: int = 8000, **options: Any) -> GenerateRequest:
     return GenerateRequest(**{"prompt": "Hi, cat 42!", "max_new_tokens": tokens, **options})
 
 
+def change(unit: str, identity: str = "i1") -> dict[str, Any]:
+    return {"id": identity, "units": [unit], "op": "set", "value": 3}
+
+
 def until_step(run: LiveRun, number: int) -> None:
     end = time.monotonic() + 30
     while run.steps <= number and run.state != "ended" and time.monotonic() < end:
         time.sleep(0.005)
     assert run.steps > number
+
+
+@contextmanager
+def busy(runs: LiveRuns) -> Iterator[None]:
+    """Other work on ``local/long``, such as a shard of an index: a run waits behind it."""
+    held, go_on = threading.Event(), threading.Event()
+    thread = threading.Thread(target=runs._engine.run, args=("local/long", lambda _: (held.set(), go_on.wait(20))))
+    thread.start()
+    try:
+        assert held.wait(30)
+        yield
+    finally:
+        go_on.set()
+        thread.join()
 
 
 def test_a_run_goes_from_queued_to_ended_and_its_trace_holds_it(runs: LiveRuns) -> None:
@@ -102,13 +121,7 @@ def test_closing_in_mid_run_leaves_readable_traces_and_nothing_else(runs: LiveRu
 
 
 def test_a_stop_reaches_a_run_that_waits_behind_other_work_on_its_model(runs: LiveRuns) -> None:
-    held, go_on = threading.Event(), threading.Event()
-    thread = threading.Thread(
-        target=runs._engine.run, args=("local/long", lambda _: (held.set(), go_on.wait(20)))
-    )  # such as a shard of an index
-    thread.start()
-    try:
-        assert held.wait(30)
+    with busy(runs):
         run = runs.begin("local/long", asked())
         time.sleep(0.1)
         assert (run.state, run.position) == ("queued", 0)
@@ -116,9 +129,6 @@ def test_a_stop_reaches_a_run_that_waits_behind_other_work_on_its_model(runs: Li
         assert run.finished.wait(5)
         assert run.end == Done("stopped")
         assert not run.feed.path.exists()
-    finally:
-        go_on.set()
-        thread.join()
 
 
 def test_an_attended_run_ends_when_nobody_has_watched_it_for_a_while(
@@ -183,10 +193,69 @@ def test_a_model_that_was_used_is_not_held_by_runs_that_have_ended(runs: LiveRun
     assert runs.get(run.trace_id) is run
 
 
-def test_a_refusal_by_the_model_is_the_end(runs: LiveRuns) -> None:
+def test_a_refusal_by_a_model_that_was_not_loaded_is_the_end(runs: LiveRuns) -> None:
     run = runs.begin(None, asked(3, prompt="a" * 9000))
     assert run.finished.wait(30)
     assert isinstance(run.end, Failed)
     assert run.end.code == "too_large"
     assert not run.feed.path.exists()
     assert drain(run.watch(0, lambda: None)) == [pack_event(run.end)]
+
+
+@pytest.mark.parametrize(
+    ("request_of", "options", "sentence"),
+    [
+        (asked(3, prompt="a" * 9000), {}, "9001 tokens; local/long reads at most 8192"),
+        (asked(3), {"config": {"points": ["mlp_act.99"]}}, "Layer 99 is out of range: this model has 2 layers"),
+        (asked(3), {"interventions": [change("mlp_act.99:0")]}, "Layer 99 is out of range: this model has 2 layers"),
+        (asked(3), {"interventions": [change("mlp_act.1:48")]}, "mlp_act.1 has 48 units, 0 to 47"),
+        (asked(3, stop=(97,)), {}, "97 is no token: the vocabulary has 97"),
+    ],
+)
+def test_a_model_that_is_loaded_refuses_at_once(
+    runs: LiveRuns, request_of: GenerateRequest, options: dict[str, Any], sentence: str
+) -> None:
+    runs._engine.load("local/long")
+    with pytest.raises(NeuronScopeError, match=sentence):
+        runs.begin(None, request_of, **options)
+    assert runs.recent() == []
+
+
+def test_what_is_changed_before_a_run_begins_is_in_force_from_its_first_pass(runs: LiveRuns) -> None:
+    first, second, third = (change(f"mlp_act.1:{unit}", str(unit)) for unit in (1, 2, 3))
+    with busy(runs):
+        run = runs.begin(None, asked(4), interventions=[first])
+        runs.intervene(run.trace_id, [second], replace=False)
+        other = runs.begin(None, asked(4), interventions=[first])
+        runs.intervene(other.trace_id, [second])
+        runs.intervene(other.trace_id, [third], replace=False)
+        with pytest.raises(BadAddress, match="0 to 47"):
+            runs.intervene(other.trace_id, [change("mlp_act.1:48")])
+        assert (run.state, other.state) == ("queued", "queued")
+    given = runs.begin(None, asked(4), interventions=[first, second])
+    for one in (run, other, given):
+        assert one.finished.wait(30)
+    assert [in_force(one) for one in (run, other, given)] == [["1", "2"], ["2", "3"], ["1", "2"]]
+    with Trace.open(run.feed.path) as trace, Trace.open(given.feed.path) as expected:
+        assert [trace.receipt(n) for n in range(4)] == [expected.receipt(n) for n in range(4)]
+        assert [trace.step(n) for n in range(4)] == [expected.step(n) for n in range(4)]
+
+
+def test_a_change_that_the_model_refuses_later_ends_the_run(runs: LiveRuns) -> None:
+    run = runs.begin("local/other", asked(4))  # its model is being loaded, and can't be asked
+    run.intervene([change("mlp_act.99:0")])
+    assert run.finished.wait(30)
+    assert isinstance(run.end, Failed)
+    assert run.end.code == "bad_address"
+    assert not run.feed.path.exists()
+    with pytest.raises(Conflict, match="has ended"):
+        run.intervene([change("mlp_act.1:0")])
+
+
+def in_force(run: LiveRun) -> list[str]:
+    """Ids of what was in force in each of a run's steps, where it was the same in all."""
+    with Trace.open(run.feed.path) as trace:
+        found = [[one["id"] for one in receipt.interventions] for n in range(4) if (receipt := trace.receipt(n))]
+    assert len(found) == 4
+    assert all(one == found[0] for one in found)
+    return found[0]

@@ -30,10 +30,8 @@ def stop(services: Services, trace_id: str) -> GenerationOut:
 
 
 def intervene(services: Services, trace_id: str, body: InterveneBody) -> LiveRun:
-    """Change a run from its next step on. Errors as :meth:`LiveRun.intervene`."""
-    run = services.live.get(trace_id)
-    run.intervene(body.interventions, body.replace)
-    return run
+    """Change a run from its next step on. Errors as :meth:`LiveRuns.intervene`."""
+    return services.live.intervene(trace_id, body.interventions, body.replace)
 
 
 def described(run: LiveRun) -> GenerationOut:

@@ -36,6 +36,8 @@ class GenerateRequest:
     def __post_init__(self) -> None:
         if (self.prompt is None) == (self.messages is None):
             raise BadRequest("A run needs either a prompt or messages.", "Give one of the two.")
+        if self.prompt == "":
+            raise BadRequest("The prompt is empty.", "Type some text.")
         if self.messages is not None:
             _check_messages(self.messages)
         _whole("max_new_tokens", self.max_new_tokens, 1, MOST_TOKENS)
@@ -87,6 +89,8 @@ def _check_messages(messages: tuple[Mapping[str, str], ...]) -> None:
             raise BadRequest(
                 "A message is not as it must be.", f"Each is role ({', '.join(ROLES)}) and content, a text."
             )
+    if not any(message["content"].strip() for message in messages):
+        raise BadRequest("The messages are empty.", "Type some text.")
 
 
 def _whole(name: str, value: object, low: int, high: int) -> None:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuronscope.core.errors import Cancelled, Conflict, NeuronScopeError, NotFound, WorkFailed
 from neuronscope.core.events import Done, Failed
@@ -20,6 +20,9 @@ from neuronscope.runtime.live_line import Line
 from neuronscope.runtime.live_run import LiveRun
 from neuronscope.runtime.pace import Pace
 from neuronscope.runtime.workspace import Workspace
+
+if TYPE_CHECKING:
+    from neuronscope.models.loaded import LoadedModel
 
 log = logging.getLogger("neuronscope.live")
 
@@ -65,11 +68,15 @@ class LiveRuns:
     ) -> LiveRun:
         """Queue a run and return at once. ``None`` means the bundled model; ``attended`` and ``pace`` as :class:`LiveRun`.
 
-        Raises what can be told without the model: :class:`BadRequest`, :class:`NotFound`, and :class:`Conflict` for a
-        model that is not on this machine or too many runs. What only the model can tell is the run's last event.
+        Raises what refuses it: :class:`BadRequest`, :class:`NotFound`, :class:`Conflict` for a model that is not on this
+        machine or too many runs, and what :class:`~neuronscope.capture.generate.Generation` raises. Of a model that is
+        not loaded yet, what only the model can tell is the run's last event.
         """
         checked, given = TraceConfig.of(config), read_interventions(interventions)
         run = self._new(model_id, request, checked, given, attended)
+        loaded = self._model_of(run)
+        if loaded is not None:
+            run.ask(loaded)
         run.pace = None if pace is None else Pace(pace, run.stopped, changed=bool(given))
         with self._lock:
             if self._closed:
@@ -109,6 +116,17 @@ class LiveRuns:
         self._line.look()
         return run
 
+    def intervene(
+        self, trace_id: str, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True
+    ) -> LiveRun:
+        """Change a run from its next step on, one that waits from its first. Errors as :meth:`LiveRun.intervene`."""
+        run = self.get(trace_id)
+        loaded = self._model_of(run)
+        if run.state == "queued" and loaded is not None:
+            run.ask_changes(loaded, interventions)
+        run.intervene(interventions, replace)
+        return run
+
     def close(self, seconds: float = 10) -> None:
         """Stop all runs and wait for them: their traces are closed then, and nothing is left on any model."""
         with self._lock:
@@ -135,6 +153,10 @@ class LiveRuns:
         run = LiveRun(model_id, request, config, interventions, self._workspace, attended)
         run.source = away.source(model_id, request, config, interventions, run.trace_id)
         return run
+
+    def _model_of(self, run: LiveRun) -> LoadedModel | None:
+        """The model of a run, where it is in memory."""
+        return None if run.source is not None else self._engine.loaded().get(run.model_id)
 
     def _active(self) -> list[LiveRun]:
         return [run for run in self._runs.values() if run.state != "ended"]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from neuronscope.core.errors import Cancelled, Conflict, NeuronScopeError
 from neuronscope.core.events import Done, Event, Failed, Queued
 from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import new_id
-from neuronscope.core.intervention import Intervention
+from neuronscope.core.intervention import Intervention, read_interventions
 from neuronscope.core.trace_config import TraceConfig
 from neuronscope.runtime.live_feed import Feed, Watcher
 from neuronscope.traces.wire import Frame
 
 if TYPE_CHECKING:
-    from neuronscope.capture.generate import StepRows
+    from neuronscope.capture.generate import Generation, StepRows
     from neuronscope.capture.values import Lookup
     from neuronscope.models.loaded import LoadedModel
     from neuronscope.runtime.elsewhere import Source
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from neuronscope.runtime.workspace import Workspace
 
 State = Literal["queued", "running", "ended"]
+Change = tuple[tuple[Intervention, ...], bool, str | None]
+"""What :meth:`LiveRun.intervene` takes, read."""
 GRACE = 30.0
 """Seconds that an attended run goes on without a watcher. A page that is reloaded, or a connection that broke, comes back
 within seconds and finds its run going on; one that was closed doesn't hold the device for a text that nobody reads."""
@@ -66,6 +69,8 @@ class LiveRun:
         self._config, self._interventions, self._workspace = config, interventions, workspace
         self._attended = attended
         self._run: Run | None = None
+        self._begun = False
+        self._early: list[Change] = []
         self._lock = threading.Lock()
 
     @property
@@ -98,20 +103,36 @@ class LiveRun:
     def intervene(
         self, interventions: Sequence[Intervention | Mapping[str, Any]], replace: bool = True, only: str | None = None
     ) -> None:
-        """Change what is in force from the next step on, as :meth:`Generation.intervene`.
+        """Change what is in force from the next step on, as :meth:`Generation.intervene`; of a run that has not begun,
+        from its first: what its model then refuses is the run's last event.
 
-        Raises :class:`Conflict` where it has not begun or has ended.
+        Raises :class:`Conflict` where it has ended.
         """
         with self._lock:
-            run, ended = self._run, self.state == "ended"
-        if run is None or ended:
-            raise Conflict(
-                "This run has ended." if ended else "This run has not begun.",
-                "Begin another one." if ended else "Wait for its start, or give interventions with the request.",
-            )
-        run.intervene(interventions, replace, only)
+            run, early = self._run, not self._begun and self.state != "ended"
+            if early:
+                if self.source is not None:
+                    self.source.intervene(interventions, replace, only)
+                self._early.append((read_interventions(interventions), replace, only))
+        if not early:
+            if run is None or self.state == "ended":
+                raise Conflict("This run has ended.", "Begin another one.")
+            run.intervene(interventions, replace, only)
         if self.pace is not None:
             self.pace.expect_receipt()
+
+    def ask(self, loaded: LoadedModel) -> None:
+        """Raises at once what this model would refuse of the request when its turn comes, but for what tiles need."""
+        # Their projections can take seconds and half a gigabyte.
+        tiled = self._config.capture_mode == "tile"
+        self._generation(loaded, replace(self._config, capture_mode="stats") if tiled else self._config)
+
+    def ask_changes(self, loaded: LoadedModel, interventions: Sequence[Intervention | Mapping[str, Any]]) -> None:
+        """Raises at once what this model would refuse of :meth:`intervene`, as :meth:`Interventions.prepare` does."""
+        from neuronscope.capture.interventions import Interventions
+        from neuronscope.runtime.references import lookup
+
+        Interventions(loaded, lookup(loaded, self._workspace)).prepare(read_interventions(interventions))
 
     def moved(self, position: int) -> None:
         """Tell its place in the line."""
@@ -127,21 +148,23 @@ class LiveRun:
 
     def work(self, loaded: LoadedModel) -> None:
         """Generate to the end, on the model's thread. Raises what refuses the request; what goes wrong later is an event."""
-        from neuronscope.capture.generate import Generation
         from neuronscope.runtime.references import lookup
 
         self.check()
         found = lookup(loaded, self._workspace)
-        given = (self.request, self._config, self._interventions, found, self.trace_id, self.rows)
-        self.follow(Generation(loaded, *given), lambda: [joined(loaded, found) for joined in self.joined])
+        generation = self._generation(loaded, self._config)
+        self.follow(generation, lambda: [joined(loaded, found) for joined in self.joined])
 
     def follow(self, source: Source, begun: Callable[[], object] = lambda: None) -> None:
         """Go through a source's events to the end, recording and publishing them; ``begun`` is called before the first."""
         from neuronscope.runtime.run import Run
 
-        with Run(source, self._workspace.traces, self.feed.publish) as run:
-            with self._lock:
-                self._run = run
+        with self._lock:
+            self._begun = True
+            for change in self._early:
+                source.intervene(*change)
+            run = self._run = Run(source, self._workspace.traces, self.feed.publish)
+        with run:
             try:
                 begun()
                 for event in run:
@@ -154,6 +177,13 @@ class LiveRun:
                 self.recording_error = run.recording_error
                 with self._lock:
                     self._run = None  # it holds the model, which may be unloaded while this one is remembered
+
+    def _generation(self, loaded: LoadedModel, config: TraceConfig) -> Generation:
+        from neuronscope.capture.generate import Generation
+        from neuronscope.runtime.references import lookup
+
+        found = lookup(loaded, self._workspace)
+        return Generation(loaded, self.request, config, self._interventions, found, self.trace_id, self.rows)
 
     def finish(self, event: Done | Failed) -> None:
         """It is over; the event counts where the run itself has published no end."""
