@@ -128,6 +128,7 @@ def test_a_talk_beyond_the_context_goes_on_without_its_earliest_messages(page: P
     last = {"role": "user", "content": "What is 23 + 45?"}
     trace = generated(running, messages=[*talk, last], max_new_tokens=8)
     page.goto(f"{running.base}/live?trace={trace}")
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
     long = "Long ago, a little boy named Tom had a red ball. " * 8
     page.get_by_label("Message").fill(f"{long}What is 1 + 2?")
     page.keyboard.press("Enter")
