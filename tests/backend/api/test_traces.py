@@ -75,7 +75,7 @@ def test_tensor_as_bytes_equals_tensor_as_json(client: httpx.Client, trace: dict
     ("address", "status", "code"),
     [
         ("attn_out.0", 409, "not_captured"),
-        ("mlp_act.7", 409, "not_captured"),
+        ("mlp_act.7", 400, "bad_address"),
         ("mlp_act", 400, "bad_address"),
         ("nothing.0", 400, "bad_address"),
         ("mlp_act.0; DROP", 400, "bad_address"),

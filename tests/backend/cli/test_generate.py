@@ -50,7 +50,8 @@ def test_what_is_kept_can_be_chosen(model: str, tmp_path: Path) -> None:
     assert run("Hi", "-m", model, "--max-new-tokens", "2", *asked).exit_code == 0
     with Trace.open(out) as trace:
         assert trace.points == ("mlp_act.1",)
-        assert trace["mlp_act.1"].shape == (3, 24)
+        assert trace.tensor(0, "mlp_act.1").shape == (3, 24)
+        assert trace["mlp_act.1"].shape == (4, 24)  # the second of two new tokens is not read any more
     assert run("Hi", "-m", model, "-o", str(out)).exit_code != 0
 
 

@@ -93,3 +93,17 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 def test_a_mistake_is_one_sentence_and_exit_code_two(arguments: tuple[str, ...]) -> None:
     found = run("traces", *arguments)
     assert (found.exit_code, found.stderr.startswith("Error: ")) == (2, True), found.output
+
+
+@pytest.mark.parametrize("kind", ["json", "npz"])
+def test_an_export_for_other_programs_is_refused_with_what_can_be_taken_in(
+    scope: ns.Scope, tmp_path: Path, kind: str
+) -> None:
+    trace_id = scope.capture("Hi").trace_id
+    exported = tmp_path / f"x.{kind}"
+    assert run("traces", "export", trace_id, str(exported)).exit_code == 0
+    refused = run("traces", "import", str(exported))
+    assert refused.exit_code == 1
+    assert f"{exported}:" in refused.stderr
+    assert "That is no trace file." in refused.stderr
+    assert "--format trace" in refused.stderr

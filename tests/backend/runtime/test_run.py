@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import neuronscope as ns
-from neuronscope.core.errors import BadRequest, Conflict, NotFound
+from neuronscope.core.errors import BadAddress, BadRequest, Conflict, NotCaptured, NotFound
 from neuronscope.core.events import Done, Step
 from neuronscope.runtime.references import index_reference
 from neuronscope.runtime.scope import Scope
+from neuronscope.runtime.summaries import top_units, trace_matrix
 from neuronscope.runtime.workspace import Workspace
 
 TEXT = "The cat sat.\n\nA dog ran after the cat.\n\nOnce upon a time."
@@ -93,3 +95,42 @@ def test_what_a_run_does_not_take_is_named(scope: Scope) -> None:
         scope.generate("Hi", temprature=1)
     with pytest.raises(BadRequest, match="capture_modus"):
         scope.generate("Hi", config={"capture_modus": "full"})
+
+
+FULL = {"capture_mode": "full", "points": ["mlp_act", "q.1", "attn_weights.1", "logits"], "quantization": "f32"}
+
+
+def test_the_trace_of_a_full_run_holds_all_that_was_read_in_order(scope: Scope) -> None:
+    found = scope.generate("Once upon", max_new_tokens=6, config=FULL)
+    assert found.trace is not None
+    read = [*found.start.tokens, *found.tokens[:-1]]
+    assert [*found.trace.inputs] == read
+    ids = torch.tensor([[token.id for token in read]])
+    seen: list[torch.Tensor] = []
+    projection = scope.loaded.model.model.layers[1].mlp.down_proj
+    hook = projection.register_forward_pre_hook(lambda _module, args: seen.append(args[0][0]))
+    with torch.no_grad():
+        logits = scope.loaded.model(input_ids=ids).logits[0]
+    hook.remove()
+    assert np.allclose(found.trace["mlp_act.1"], seen[0].numpy(), atol=1e-5)
+    assert found.trace["q.1"].shape == (len(read), 2, 8)
+    # Of the prompt, a run computes the last token's logits only.
+    assert np.allclose(found.trace["logits"], logits[-6:].numpy(), atol=1e-4)
+    table = found.trace.to_pandas("mlp_act.1")
+    assert list(table.index) == [token.text for token in read]
+    assert list(found.trace.to_pandas("logits").index) == [token.text for token in read[-6:]]
+    strongest, values = top_units(found.trace, "mlp_act.1", 5, "max")
+    expected = seen[0].numpy()[1:].max(axis=0)  # the first token is special, and does not count
+    assert strongest.tolist() == np.argsort(-expected, kind="stable")[:5].tolist()
+    assert values.shape == (5, len(read))
+    assert top_units(found.trace, "logits", 3, "max")[1].shape == (3, 6)
+    assert trace_matrix(found.trace, "mlp_act", [1]).values.shape == (24, len(read) - 1)
+
+
+def test_a_layer_that_the_model_lacks_is_no_matter_of_what_was_kept(scope: Scope) -> None:
+    found = scope.generate("Once upon", max_new_tokens=2, config=FULL)
+    assert found.trace is not None
+    with pytest.raises(BadAddress, match="Layer 99 is out of range: this model has 2 layers"):
+        found.trace["mlp_act.99"]
+    with pytest.raises(NotCaptured, match=r"did not keep resid_post\.1"):
+        found.trace["resid_post.1"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +24,7 @@ from neuronscope.api.schemas.traces import (
     Stats,
     TraceDetail,
 )
+from neuronscope.core.events import Token
 from neuronscope.runtime.keeping import Keeping, described
 from neuronscope.runtime.summaries import layer_rows, top_units
 from neuronscope.runtime.workspace import Workspace
@@ -42,7 +43,7 @@ def detail(workspace: Workspace, trace_id: str) -> TraceDetail:
         return TraceDetail(
             **asdict(described(trace, trace_id in Keeping(workspace.traces).pinned)),
             model_key=trace.model_key,
-            tokens=_tokens(trace),
+            tokens=_tokens(trace.tokens),
             points=list(trace.points),
             layers=trace.layers,
             unavailable=trace.unavailable,
@@ -96,7 +97,11 @@ def heatmap(workspace: Workspace, trace_id: str, query: HeatmapQuery) -> Heatmap
     with open_trace(workspace, trace_id) as trace:
         units, values = top_units(trace, query.address, query.top, query.by)
         return Heatmap(
-            address=query.address, by=query.by, units=units.tolist(), tokens=_tokens(trace), values=values.tolist()
+            address=query.address,
+            by=query.by,
+            units=units.tolist(),
+            tokens=_tokens(trace.tokens_of(values.shape[1])),
+            values=values.tolist(),
         )
 
 
@@ -107,11 +112,12 @@ def layers(workspace: Workspace, trace_id: str, query: LayersQuery) -> Layers:
             LayerRow(layer=row.layer, stats=Stats(**row.stats), per_token=row.per_token.tolist())
             for row in layer_rows(trace, query.point, query.by)
         ]
-        return Layers(point=query.point, by=query.by, tokens=_tokens(trace), layers=rows)
+        tokens = trace.tokens_of(len(rows[0].per_token))
+        return Layers(point=query.point, by=query.by, tokens=_tokens(tokens), layers=rows)
 
 
-def _tokens(trace: Trace) -> list[TokenOut]:
-    return [TokenOut(id=token.id, text=token.text, special=token.special) for token in trace.tokens]
+def _tokens(tokens: Iterable[Token]) -> list[TokenOut]:
+    return [TokenOut(id=token.id, text=token.text, special=token.special) for token in tokens]
 
 
 def _pack(event: dict[str, Any]) -> bytes:

@@ -159,7 +159,10 @@ def export(trace: str, out: Path, kind: str | None) -> None:
 @command.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_files(files: tuple[Path, ...]) -> None:
-    """Take trace FILES into the workspace, once each has been read and found sound; their ids."""
+    """Take .trace FILES into the workspace, once each has been read and found sound; their ids.
+
+    JSON and NumPy exports can't be taken in: export with --format trace to move a trace.
+    """
     keeping = _keeping()
     for file in files:
         with _named(file):

@@ -70,3 +70,12 @@ class Unit:
 
     def __str__(self) -> str:
         return f"{self.address}:{self.index}"
+
+
+def check_layer(layer: int, layer_count: int) -> None:
+    """Raises :class:`BadAddress`, with the range, for a layer that a model of so many lacks."""
+    if not 0 <= layer < layer_count:
+        raise BadAddress(
+            f"Layer {layer} is out of range: this model has {layer_count} layers.",
+            f"Layers are 0 to {layer_count - 1}.",
+        )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from neuronscope.core.address import Address
-from neuronscope.core.errors import BadAddress, BadRequest
+from neuronscope.core.address import Address, check_layer
+from neuronscope.core.errors import BadRequest
 from neuronscope.core.points import DEFAULT_CAPTURE_POINTS, POINTS
 
 
@@ -29,7 +29,7 @@ class CaptureSpec:
         Raises :class:`BadAddress` for an unknown point or a layer that the model does not have.
         """
         for layer in self.layers or ():
-            _check_layer(layer, layer_count)
+            check_layer(layer, layer_count)
         found: dict[Address, None] = {}
         for name in self.points or DEFAULT_CAPTURE_POINTS:
             if name in POINTS and POINTS[name].layered:
@@ -38,7 +38,7 @@ class CaptureSpec:
                 continue
             address = Address.parse(name)
             if address.layer is not None:
-                _check_layer(address.layer, layer_count)
+                check_layer(address.layer, layer_count)
             found[address] = None
         return list(found)
 
@@ -52,11 +52,3 @@ class CaptureSpec:
             return addresses, {}
         missing = {str(a): refused[a] for a in addresses if a in refused}
         return [a for a in addresses if a not in refused], missing
-
-
-def _check_layer(layer: int, layer_count: int) -> None:
-    if not 0 <= layer < layer_count:
-        raise BadAddress(
-            f"Layer {layer} is out of range: this model has {layer_count} layers.",
-            f"Layers are 0 to {layer_count - 1}.",
-        )

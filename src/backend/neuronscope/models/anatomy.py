@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from neuronscope.core.address import Address, Unit
+from neuronscope.core.address import Address, Unit, check_layer
 from neuronscope.core.errors import BadAddress, PointUnavailable, UnsupportedModel
 from neuronscope.core.points import POINTS
 from neuronscope.models.inspection.attention_points import Call
@@ -62,11 +62,8 @@ class Anatomy:
         """Where to read it. Raises :class:`BadAddress` for a layer out of range, :class:`PointUnavailable` with the reason."""
         if address in self.sites:
             return self.sites[address]
-        if address.layer is not None and address.layer >= self.layer_count:
-            raise BadAddress(
-                f"Layer {address.layer} is out of range: this model has {self.layer_count} layers.",
-                f"Layers are 0 to {self.layer_count - 1}.",
-            )
+        if address.layer is not None:
+            check_layer(address.layer, self.layer_count)
         raise PointUnavailable(
             f"This model has no {address}: {self.refused.get(address, 'it was not found by inspection')}.",
             "Ask for other points; the model's card lists those that it serves.",

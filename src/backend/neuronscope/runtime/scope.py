@@ -147,7 +147,28 @@ class Scope:
         record: bool = True,
         **request: Any,
     ) -> Generated:
-        """The same to its end: the text, its tokens, and the trace of the run. Raises what made the run fail."""
+        """Generate to the end: the text, its tokens, and the trace of the run.
+
+        ``prompt`` is text to go on with; or ``messages=[{"role": "user", "content": …}]``, a conversation through the
+        chat template. ``max_new_tokens`` (64) ends it, as do the model's own end tokens (unless ``ignore_eos=True``) and
+        those of ``stop``, ids or texts that are one token. ``temperature`` (0) takes the likeliest token; above 0 one is
+        drawn, from the ``top_k`` likeliest and the smallest set that holds ``top_p`` of the probability, by ``seed``.
+
+        ``config`` says what is recorded of each step, fields as in :class:`~neuronscope.core.trace_config.TraceConfig`:
+        by default statistics of every live point and the strongest values of some, in at most 50,000 bytes a step or
+        4,000 a layer. With ``{"capture_mode": "full", "points": ["mlp_act"]}`` the result's ``trace["mlp_act.2"]`` is
+        float32 ``[position, neuron]`` over the prompt and all generated tokens but the last, which nothing has read;
+        values are kept as f16 unless ``"quantization": "f32"``. ``trace.values(step, address)`` is what one step kept.
+
+        ``interventions`` are in force from the first pass: mappings with ``units`` (``address:index``) or ``group_id``,
+        ``op`` and ``value``, as :class:`~neuronscope.core.intervention.Intervention`; ``receipts`` tell what they did,
+        ``unfired`` which never acted. ``logprobs`` are natural logarithms, before temperature. With ``record=False``
+        no trace is kept.
+
+        Raises :class:`BadRequest` for a value out of range or an empty prompt, :class:`TooLarge` for one beyond the
+        context, :class:`BadAddress` and :class:`PointUnavailable` for units or points that the model lacks,
+        :class:`ProtectedUnit`, :class:`NotFound` for an id that is unknown, and what made the run fail.
+        """
         from neuronscope.runtime.run import collect
 
         run = self.stream(prompt, config=config, interventions=interventions, record=record, **request)

@@ -45,9 +45,9 @@ class Matrix:
     values: NDArray[np.float32]
 
 
-def plain_positions(trace: Trace) -> NDArray[np.bool_]:
-    """``[position]``: which tokens count. Special ones drown the rest; where there are no others, all of them do."""
-    plain = np.array([not token.special for token in trace.tokens], dtype=bool)
+def plain_positions(trace: Trace, rows: int) -> NDArray[np.bool_]:
+    """``[position]``: which rows of a tensor count. Special tokens drown the rest; where there are no others, all of them do."""
+    plain = np.array([not token.special for token in trace.tokens_of(rows)], dtype=bool)
     return plain if plain.any() else np.ones_like(plain)
 
 
@@ -61,19 +61,19 @@ def unit_values(trace: Trace, address: str) -> NDArray[np.float32]:
 def top_units(trace: Trace, address: str, top: int, by: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The ``top`` strongest units ``[unit]`` of a tensor, ties by index, and their values ``[unit, position]``."""
     values = unit_values(trace, address)
-    scores = np.nan_to_num(RANKINGS[by](values[plain_positions(trace)].astype(np.float64)), nan=-np.inf)
+    scores = np.nan_to_num(RANKINGS[by](values[plain_positions(trace, len(values))].astype(np.float64)), nan=-np.inf)
     units = np.argsort(-scores, kind="stable")[:top]
     return units, values[:, units].T
 
 
 def layer_rows(trace: Trace, point: str, by: str) -> Iterator[LayerSummary]:
     """A row for each layer of a point that the trace keeps."""
-    plain = plain_positions(trace)
     for address in point_addresses(trace, point, None):
         values = unit_values(trace, str(address))
-        assert address.layer is not None
+        if address.layer is None:
+            raise BadAddress(f"'{point}' has no layers.", "Ask for its heatmap.")
         numbers = PER_TOKEN[by](values.astype(np.float64))
-        yield LayerSummary(address.layer, tensor_stats(values[plain]), numbers)
+        yield LayerSummary(address.layer, tensor_stats(values[plain_positions(trace, len(values))]), numbers)
 
 
 def trace_matrix(trace: Trace, point: str, layers: Sequence[int] | None) -> Matrix:
@@ -81,12 +81,11 @@ def trace_matrix(trace: Trace, point: str, layers: Sequence[int] | None) -> Matr
 
     Raises :class:`NotCaptured` where the trace keeps none of them.
     """
-    plain = plain_positions(trace)
     blocks, names = [], []
     for address in point_addresses(trace, point, layers):
-        values = unit_values(trace, str(address))[plain].T
-        blocks.append(values)
-        names += [f"{address}:{index}" for index in range(len(values))]
+        values = unit_values(trace, str(address))
+        blocks.append(values[plain_positions(trace, len(values))].T)
+        names += [f"{address}:{index}" for index in range(values.shape[1])]
     return Matrix(names, np.ascontiguousarray(np.concatenate(blocks), dtype=np.float32))
 
 

@@ -19,6 +19,8 @@ from neuronscope.traces.payloads import decode
 from neuronscope.traces.store import Trace
 from neuronscope.traces.writer import TABLES
 
+SQLITE = b"SQLite format 3\0"
+"""How every trace file begins."""
 MOST_BYTES = 64 << 30
 MOST_CHUNK = 64 << 20
 """Bytes of a step's chunk once unpacked; tensors lie beside it."""
@@ -37,6 +39,13 @@ def import_trace(source: Path, folder: Path, own: bool = False) -> Path:
         raise NotFound(f"There is no file {source}.")
     if source.stat().st_size > MOST_BYTES:
         raise TooLarge(f"{source.name} has {source.stat().st_size} bytes; a trace of at most {MOST_BYTES} is taken in.")
+    with source.open("rb") as file:
+        if file.read(len(SQLITE)) != SQLITE:
+            raise Damaged(
+                "That is no trace file.",
+                "What can be taken in is a .trace file, as recording, or an export with --format trace, writes it; exports "
+                "to JSON and NumPy arrays are for other programs.",
+            )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".import-") as space:
         # A copy, so that what was checked is what is kept.

@@ -7,13 +7,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronscope.core.address import Address
+from neuronscope.core.address import Address, check_layer
 from neuronscope.core.errors import Damaged, NotCaptured, NotFound
 from neuronscope.core.events import Done, Entry, Receipt, Step, Token, to_map
 from neuronscope.traces.codec import WHOLE, unpack_encoded, unpack_receipt, unpack_step, unpack_tensor
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 
 class Trace:
-    """A recorded run. ``trace["mlp_act.7"]`` is float32 ``[position, neuron]``; in a notebook, ``to_pandas`` names its rows."""
+    """A recorded run. ``trace["mlp_act.7"]`` is float32 ``[position, neuron]``; in a notebook, ``to_pandas`` names its rows.
+
+    ``tokens`` are those of the prompt, :attr:`inputs` all that the model read.
+    """
 
     def __init__(self, path: Path, db: sqlite3.Connection, meta: dict[str, Any]) -> None:
         self.path = path
@@ -71,17 +75,33 @@ class Trace:
             raise Damaged(f"'{path.name}' can't be read as a trace.", "Its file was changed or cut short.") from error
 
     def __getitem__(self, address: str | Address) -> NDArray[np.float32]:
-        """The tensor of the first step with the point's own axes; :class:`NotCaptured` where it was not kept."""
-        return self.tensor(0, str(Address.parse(address) if isinstance(address, str) else address))
+        """A tensor over all tokens that the model read, float32 with the point's own axes; rows as :meth:`tokens_of`.
+
+        Of a run that kept its tensors whole (``capture_mode`` full) these are the prompt's rows and then one for each
+        token that was generated and read again: all but the last. Of points that have positions on two axes, such as
+        ``attn_weights``, it is the prompt's; :meth:`tensor` gives any step's. Raises :class:`NotCaptured` where a step
+        did not keep it, :class:`BadAddress` for a layer that the model lacks.
+        """
+        place = Address.parse(address) if isinstance(address, str) else address
+        first, count = self.tensor(0, str(place)), self.step_count
+        if count == 1 or place.row.axes[0] != "p":
+            return first
+        return np.concatenate([first, *(self.tensor(step, str(place)) for step in range(1, count))])
 
     def __contains__(self, address: object) -> bool:
         return str(address) in self.points
 
     def tensor(self, step: int, address: str) -> NDArray[np.float32]:
-        """A tensor kept in full at a step; :class:`NotCaptured` with what there is where it was not kept."""
+        """A tensor kept in full at a step; :class:`NotCaptured` with what there is where it was not kept.
+
+        Raises :class:`BadAddress` for a layer that the model lacks.
+        """
         query = "SELECT data FROM tensors WHERE step=? AND address=?"
         row = self._db.execute(query, (step, address)).fetchone()
         if row is None:
+            layer = Address.parse(address).layer
+            if layer is not None and self.layer_count:
+                check_layer(layer, self.layer_count)
             raise NotCaptured(f"This trace did not keep {address}{self._at(step)}.", self._kept_instead(step))
         return unpack_tensor(row[0])
 
@@ -119,8 +139,18 @@ class Trace:
         values = self[address]
         if values.ndim != 2 or not Address.parse(address).row.has_units:
             raise ValueError(f"{address} has shape {values.shape}; a table needs [position, unit].")
-        rows = pd.Index([token.text for token in self.tokens], name="token")
+        rows = pd.Index([token.text for token in self.tokens_of(len(values))], name="token")
         return pd.DataFrame(values, index=rows)
+
+    @cached_property
+    def inputs(self) -> tuple[Token, ...]:
+        """The tokens that the model read: the prompt's, then of a run those generated, but for the last."""
+        later = range(1, self.step_count)
+        return (*self.tokens, *(token for number in later for token in self.step(number).inputs))
+
+    def tokens_of(self, rows: int) -> tuple[Token, ...]:
+        """The tokens of so many rows of what ``trace[…]`` gave: a run keeps the logits of each step's last token only."""
+        return self.inputs[-rows:]
 
     def step(self, number: int, tensors: bool = False) -> Step:
         """One recorded step; :class:`NotFound` where the trace has none of this number.

@@ -112,7 +112,7 @@ def json_chunks(trace: Trace) -> Iterator[bytes]:
     yield b", ".join(_json(to_map(receipt)) for receipt in found) + b'], "tensors": {'
     whole = [entry.address for entry in trace.step(0).entries if _is_whole(entry.payload)] if trace.step_count else []
     for number, address in enumerate(whole):
-        values = trace[address]
+        values = trace.tensor(0, address)
         entry = _json({"shape": values.shape, "data": _plain(values)})
         yield (b", " if number else b"") + _json(address) + b": " + entry
     yield b"}}\n"
