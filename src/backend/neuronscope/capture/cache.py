@@ -33,15 +33,17 @@ class RoomyLayer(DynamicLayer):
         """Append ``[b, g, p, e]`` and give all keys and values so far."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        filled = self._filled + key_states.shape[-2]
+        before, more = self._filled, key_states.shape[-2]
+        filled = before + more
         if self._room is None or filled > self._room[0].shape[-2]:
             self._grow(filled, key_states, value_states)
         assert self._room is not None
-        keys, values = (room.narrow(-2, 0, filled) for room in self._room)
-        keys.narrow(-2, self._filled, filled - self._filled).copy_(key_states)
-        values.narrow(-2, self._filled, filled - self._filled).copy_(value_states)
-        self.keys, self.values, self._filled = keys, values, filled
-        return keys, values
+        all_keys, all_values = self._room
+        all_keys.narrow(-2, before, more).copy_(key_states)
+        all_values.narrow(-2, before, more).copy_(value_states)
+        self.keys, self.values = all_keys.narrow(-2, 0, filled), all_values.narrow(-2, 0, filled)
+        self._filled = filled
+        return self.keys, self.values
 
     def _grow(self, needed: int, *states: Tensor) -> None:
         room = needed + max(ROOM, needed // 2)

@@ -20,6 +20,7 @@ I64 = NDArray[np.int64]
 BINS = 2048
 """The exponent and the first three digits of a magnitude: so fine that few values share a bin, so few that all are soon read."""
 SHIFT = 20
+BUCKETS = 512
 MAGNITUDE = 0x7FFFFFFF
 MEAN, STD, MIN, MAX, L2, SPARSITY, P99 = range(7)
 
@@ -37,7 +38,7 @@ def reduce_rows(
     count = indices.shape[1]
     above = size - below
     bins = np.empty(BINS, np.int32)
-    near = np.empty(size, np.int64)
+    near = np.empty(size + 1, np.int64)
     for n in range(height):
         row, raw = rows[n], bits[n]
         total, square = _sums(row)
@@ -52,7 +53,8 @@ def reduce_rows(
             bins[:] = 0
             for i in range(size):
                 bins[(raw[i] & MAGNITUDE) >> SHIFT] += 1
-            _strongest(row, raw, bins, near, indices[n], values[n])
+            largest = np.float32(max(high, -low))
+            _strongest(row, raw, bins, _top_bin(largest), near, indices[n], values[n])
         stats[n, P99] = _percentile(row, raw, bins, near, values[n], above, share)
 
 
@@ -97,33 +99,59 @@ def _extremes(row: F32, raw: U32) -> tuple[float, float]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _strongest(row: F32, raw: U32, bins: I32, near: I64, indices: I32, values: F32) -> None:
-    """Bins from the largest down are taken whole as long as they fit; of the last one, the largest in it."""
-    count = indices.shape[0]
-    last, taken = BINS - 1, 0
+def _strongest(row: F32, raw: U32, bins: I32, last: int, near: I64, indices: I32, values: F32) -> None:
+    """Bins from the ``last`` that holds any down are taken whole as long as they fit; of the one then, the largest in it."""
+    count, size = indices.shape[0], row.shape[0]
+    taken = 0
     while taken + bins[last] < count:
         taken += bins[last]
         last -= 1
-    # From here on a bin holds the place at which its next value goes.
-    place = 0
-    for b in range(BINS - 1, last, -1):
-        place, bins[b] = place + bins[b], place
-    found = 0
-    for i in range(row.shape[0]):
+    # Written each time and kept by a sum, since no processor foresees which value is among them. The places of larger ones
+    # come from the front, those of the last bin from the back.
+    above, found = 0, 0
+    for i in range(size):
         b = (raw[i] & MAGNITUDE) >> SHIFT
-        if b > last:
-            indices[bins[b]] = i
-            bins[b] += 1
-        elif b == last:
-            near[found] = i
-            found += 1
-    _order(near, found, raw)
+        near[above] = i
+        above += b > last
+        near[size - found] = i
+        found += b == last
+    _by_buckets(near[:above], raw, (last + 1) << SHIFT, indices)
+    rest = near[size - found + 1 :][::-1]
+    _order(rest, found, raw)
     for i in range(count - taken):
-        indices[taken + i] = near[i]
-    # Only values of one bin are still out of order, so each moves a few places at most.
-    _move_back(indices, taken, raw)
+        indices[taken + i] = rest[i]
     for i in range(count):
         values[i] = row[indices[i]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _top_bin(largest: np.float32) -> int:
+    """The bin of the largest magnitude; no number may lie in any."""
+    bits = np.empty(1, np.float32)
+    bits[0] = largest
+    return BINS - 1 if np.isnan(largest) else int(bits.view(np.uint32)[0] & MAGNITUDE) >> SHIFT
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _by_buckets(places: I64, raw: U32, least: int, indices: I32) -> None:
+    """Put places of magnitudes from ``least`` on into order: by even buckets first, then each a few places back at most."""
+    count = places.shape[0]
+    top = least
+    for i in range(count):
+        top = max(top, int(raw[places[i]] & MAGNITUDE))
+    shift = 0
+    while (top - least) >> shift >= BUCKETS:
+        shift += 1
+    starts = np.zeros(BUCKETS + 1, np.int32)
+    for i in range(count):
+        starts[BUCKETS - ((int(raw[places[i]] & MAGNITUDE) - least) >> shift)] += 1
+    for bucket in range(1, BUCKETS + 1):
+        starts[bucket] += starts[bucket - 1]
+    for i in range(count - 1, -1, -1):
+        bucket = BUCKETS - ((int(raw[places[i]] & MAGNITUDE) - least) >> shift)
+        starts[bucket] -= 1
+        indices[starts[bucket]] = places[i]
+    _move_back(indices, count, raw)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

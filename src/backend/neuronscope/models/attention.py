@@ -11,8 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +19,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import create_position_bias_mask, sdpa_attention_forward
 
 
-@dataclass(frozen=True)
-class AttentionCall:
+class AttentionCall(NamedTuple):
     """What one attention module handed to the kernel: ``query [b, h, p, e]``, ``key`` and ``value [b, g, k, e]``.
 
     ``mask`` is the one that the kernel saw, with any bias by position in it."""
@@ -65,7 +63,7 @@ class AttentionCall:
         if mask is None and self.causal and 1 < queries < keys:
             # A prompt in a static cache: behind it lie keys that are not there yet.
             mask = (torch.arange(keys, device=self.query.device) < queries).view(1, 1, 1, keys)
-        return replace(self, query=self.query[:, :, -1:], mask=mask)
+        return self._replace(query=self.query[:, :, -1:], mask=mask)
 
 
 def rows_together(calls: Sequence[AttentionCall]) -> Tensor:

@@ -83,6 +83,7 @@ class EntryPacker:
     """
 
     def __init__(self) -> None:
+        self._heads: dict[int, tuple[Sequence[str], Sequence[tuple[int, ...]], list[bytes]]] = {}
         self._names: dict[str, bytes] = {}
         self._shapes: dict[tuple[int, ...], bytes] = {}
         self._forms: dict[object, tuple[NDArray[np.uint8], list[slice]]] = {}
@@ -93,16 +94,30 @@ class EntryPacker:
         size = 0
         for table in tables:
             rest = self._rest(table)
-            for name, shape, row in zip(table.names, table.shapes, table.rows, strict=True):
-                made[name] = (self._names.get(name) or self._name(name)) + self._shape(shape) + rest[row]
+            for name, head, row in zip(table.names, self._heads_of(table), table.rows, strict=True):
+                made[name] = head + rest[row]
             size += table.payload_size
         parts = [made[name] for name in names if name in made]
         parts += [pack_entry(entry) for entry in beside]
         size += sum([size_of(entry.payload) for entry in beside])
         return PackedEntries(b"".join((array_header(len(parts)), *parts)), len(parts), size)
 
+    def _heads_of(self, table: EntryTable) -> list[bytes]:
+        """Each entry's first two pairs, of a map of four."""
+        # Most tables of a run hold the very lists that they held in the step before.
+        kept = self._heads.get(id(table.names))
+        if kept is not None and kept[0] is table.names and kept[1] is table.shapes:
+            return kept[2]
+        heads = [
+            (self._names.get(name) or self._name(name)) + self._shape(shape)
+            for name, shape in zip(table.names, table.shapes, strict=True)
+        ]
+        if len(self._heads) >= MOST:
+            self._heads.clear()
+        self._heads[id(table.names)] = (table.names, table.shapes, heads)
+        return heads
+
     def _name(self, name: str) -> bytes:
-        # A map of four, and its first pair.
         found: bytes = b"\x84" + _pack("address") + _pack(name)
         self._names[name] = found
         return found
