@@ -29,6 +29,9 @@ def test_axe_finds_nothing(page: Page, running: Program, theme: str) -> None:
     page.goto(f"{running.base}/neuron?model=local/tiny&unit=mlp_act.1:3")
     expect(page.get_by_role("heading", name="mlp_act.1:3")).to_be_visible()
     assert violations(page) == []
+    page.goto(f"{running.base}/indexes?model=local/tiny")
+    expect(page.get_by_role("heading", name="New index")).to_be_visible()
+    assert violations(page) == []
     page.get_by_label("Model card").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     page.wait_for_timeout(400)
