@@ -139,7 +139,7 @@ def test_a_change_sent_right_after_the_begin_is_in_force_in_all_steps_to_come(li
         ({"model_id": "gpt2"}, 409),
         ({"model_id": "local/none"}, 404),
         ({"config": {"topk": 0}}, 400),
-        ({"interventions": [{"units": ["mlp_act.0:1"], "op": "melt"}]}, 400),
+        ({"interventions": [{"units": ["mlp_act.0:1"], "op": "melt"}]}, 422),
         ({"trace_id": "t_1"}, 422),
     ],
 )
@@ -150,6 +150,69 @@ def test_bad_requests_are_refused_and_begin_nothing(live: Any, change: dict[str,
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["message"]
     assert live.client.get("/api/generations").json() == before
+
+
+UNIT = {"units": ["mlp_act.0:1"], "op": "ablate_zero"}
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ({"config": {"colour": 1}}, 422, "'config.colour': extra inputs are not permitted."),
+        ({"config": {"topk": "12"}}, 422, "'config.topk': input should be a valid integer."),
+        ({"config": {"topk": True}}, 422, "'config.topk': input should be a valid integer."),
+        ({"config": {"quantization": "q4"}}, 422, "'config.quantization': input should be 'f32', 'f16' or 'q8'."),
+        ({"config": {"capture_mode": None}}, 422, "'config.capture_mode': input should be"),
+        ({"config": {"topk": 0}}, 400, "topk can't be 0."),
+        ({"config": {"tile_size": [8]}}, 400, "tile_size has 1 numbers."),
+        ({"config": {"points": ["no point"]}}, 400, "no point"),
+        ({"interventions": [{**UNIT, "colour": 1}]}, 422, "'interventions.0.colour': extra inputs are not permitted."),
+        ({"interventions": [UNIT, {"units": ["mlp_act.0:2"]}]}, 422, "'interventions.1.op': field required."),
+        (
+            {"interventions": [{**UNIT, "positions": "first"}]},
+            422,
+            "positions': they are last, all, or a list of places.",
+        ),
+        (
+            {"interventions": [{**UNIT, "positions": [1.5]}]},
+            422,
+            "positions': they are last, all, or a list of places.",
+        ),
+        ({"interventions": [{**UNIT, "positions": [-1]}]}, 400, "Intervention 'i1' has positions that are none."),
+        ({"interventions": [{**UNIT, "id": None}]}, 400, "An intervention's id is a text of at most 100 characters."),
+        ({"interventions": [{**UNIT, "value": 1}]}, 400, "Intervention 'i1' takes no value."),
+        ({"interventions": [{"op": "ablate_zero"}]}, 400, "Intervention 'i1' needs either units or a group_id."),
+        (
+            {"interventions": [{**UNIT, "override_protection": 1}]},
+            422,
+            "override_protection': input should be a valid bool",
+        ),
+        (
+            {"interventions": [{**UNIT, "op": "patch", "source": {"trace_id": "t_1", "step": 0}}]},
+            422,
+            "'interventions.0.source.position': field required.",
+        ),
+        ({"interventions": ["none"]}, 422, "'interventions.0': input should be a valid dictionary"),
+    ],
+)
+def test_what_is_recorded_and_changed_is_refused_by_name(
+    live: Any, change: dict[str, Any], status: int, said: str
+) -> None:
+    answer = live.client.post("/api/generations", json={**BODY, **change})
+    assert (answer.status_code, said in answer.json()["error"]["message"]) == (status, True), answer.text
+
+
+def test_a_change_to_a_run_is_read_as_one_that_it_begins_with(live: Any) -> None:
+    trace_id = begin(live)
+    where = f"/api/generations/{trace_id}/interventions"
+    unknown = live.client.post(where, json={"interventions": [{**UNIT, "colour": 1}]})
+    assert (unknown.status_code, unknown.json()["error"]["message"]) == (
+        422,
+        "'interventions.0.colour': extra inputs are not permitted.",
+    )
+    wrong = live.client.post(where, json={"interventions": [{**UNIT, "value": 1}]})
+    assert (wrong.status_code, wrong.json()["error"]["message"]) == (400, "Intervention 'i1' takes no value.")
+    live.client.post(f"/api/generations/{trace_id}/stop")
 
 
 @pytest.mark.parametrize("trace_id", ["t_" + "0" * 26, "nothing", "..%2f..%2fetc"])

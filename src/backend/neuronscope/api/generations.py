@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from neuronscope.api.schemas.common import ErrorBody
-from neuronscope.api.schemas.live import GenerationList, GenerationOut, GenerationRequest, InterveneBody
+from neuronscope.api.schemas.live import (
+    GenerateMessage,
+    GenerationList,
+    GenerationOut,
+    GenerationRequest,
+    InterveneBody,
+    InterveneMessage,
+)
+from neuronscope.api.schemas.trace_config import as_given
 from neuronscope.api.services import Services
 from neuronscope.core.errors import NeuronScopeError
 from neuronscope.core.events import Done, Failed
@@ -13,10 +21,12 @@ from neuronscope.runtime.live_run import LiveRun
 NOT_OF_THE_TEXT = {"model_id", "config", "interventions", "pace"}
 
 
-def begin(services: Services, body: GenerationRequest, attended: bool) -> LiveRun:
+def begin(services: Services, body: GenerationRequest | GenerateMessage, attended: bool) -> LiveRun:
     """Queue a run. Errors as :meth:`LiveRuns.begin`."""
     request = GenerateRequest.of(body.model_dump(exclude=NOT_OF_THE_TEXT))
-    return services.live.begin(body.model_id, request, body.config, body.interventions, attended, body.pace)
+    config = None if body.config is None else as_given(body.config)
+    changes = [as_given(one) for one in body.interventions]
+    return services.live.begin(body.model_id, request, config, changes, attended, body.pace)
 
 
 def recent(services: Services) -> GenerationList:
@@ -29,9 +39,9 @@ def stop(services: Services, trace_id: str) -> GenerationOut:
     return described(services.live.stop(trace_id))
 
 
-def intervene(services: Services, trace_id: str, body: InterveneBody) -> LiveRun:
+def intervene(services: Services, trace_id: str, body: InterveneBody | InterveneMessage) -> LiveRun:
     """Change a run from its next step on. Errors as :meth:`LiveRuns.intervene`."""
-    return services.live.intervene(trace_id, body.interventions, body.replace)
+    return services.live.intervene(trace_id, [as_given(one) for one in body.interventions], body.replace)
 
 
 def described(run: LiveRun) -> GenerationOut:

@@ -18,8 +18,8 @@ from neuronscope.api.live_pump import Pump
 from neuronscope.api.schemas.live import (
     MOST_CREDIT,
     CreditRequest,
-    GenerationRequest,
-    InterveneRequest,
+    GenerateMessage,
+    InterveneMessage,
     RunRequest,
     WatchRequest,
 )
@@ -65,10 +65,10 @@ class Connection:
         self._answers: asyncio.Queue[bytes] = asyncio.Queue(ANSWERS)
         self._watching: dict[str, asyncio.Task[None]] = {}
         self._handlers: dict[str, tuple[Any, Callable[[Any], Awaitable[None]]]] = {
-            "generate": (GenerationRequest, self._generate),
+            "generate": (GenerateMessage, self._generate),
             "watch": (WatchRequest, self._watch),
             "unwatch": (RunRequest, self._unwatch),
-            "intervene": (InterveneRequest, self._intervene),
+            "intervene": (InterveneMessage, self._intervene),
             "stop": (RunRequest, self._stop),
             "credit": (CreditRequest, self._credit),
         }
@@ -111,7 +111,7 @@ class Connection:
             log.exception("a message of a live connection failed: %s", kind)
             await self._refuse(kind, UNEXPECTED)
 
-    async def _generate(self, body: GenerationRequest) -> None:
+    async def _generate(self, body: GenerateMessage) -> None:
         self._check_room()
         run = await asyncio.to_thread(begin, self._services, body, attended=True)
         await self._follow(run, 0, None, place=True)
@@ -131,7 +131,7 @@ class Connection:
     async def _unwatch(self, body: RunRequest) -> None:
         await self._drop(body.trace_id)
 
-    async def _intervene(self, body: InterveneRequest) -> None:
+    async def _intervene(self, body: InterveneMessage) -> None:
         # In a thread, since means come out of an index, and a patch out of a trace.
         await asyncio.to_thread(intervene, self._services, body.trace_id, body)
 

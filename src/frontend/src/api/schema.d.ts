@@ -1974,25 +1974,74 @@ export interface components {
              */
             ignore_eos?: boolean;
             /**
-             * Config
-             * @description What is recorded of each step: a trace configuration.
+             * Pace
+             * @description Steps a second at most, so that a person can follow and steer; left out, as fast as the model can.
              */
-            config?: {
-                [key: string]: unknown;
-            } | null;
+            pace?: number | null;
+            /** @description What is recorded of each step; left out, all defaults. */
+            config?: components["schemas"]["TraceConfig"] | null;
             /**
              * Interventions
              * @description In force from the first forward pass.
              * @default []
              */
-            interventions?: {
-                [key: string]: unknown;
-            }[];
+            interventions?: components["schemas"]["Intervention"][];
+        };
+        /**
+         * Intervention
+         * @description A change to a run. Those in a list are applied in their order.
+         */
+        Intervention: {
             /**
-             * Pace
-             * @description Steps a second at most, so that a person can follow and steer; left out, as fast as the model can.
+             * Id
+             * @description Under which the receipts tell of it, at most 100 characters; default: ``i1``, ``i2`` … by its place in the list.
              */
-            pace?: number | null;
+            id?: string | null;
+            /**
+             * Units
+             * @description Each ``address:index``, such as ``mlp_act.7:42``; either these or ``group_id``.
+             */
+            units?: string[] | null;
+            /**
+             * Group Id
+             * @description A saved group, whose units are meant.
+             */
+            group_id?: string | null;
+            /**
+             * Op
+             * @description Multiply by ``value``, put it, add it, put 0, put the mean over ``reference``, or put what ``source`` held.
+             * @enum {string}
+             */
+            op: "scale" | "set" | "add" | "ablate_zero" | "ablate_mean" | "patch";
+            /**
+             * Value
+             * @description For ``scale``, ``set`` and ``add``.
+             */
+            value?: number | null;
+            /**
+             * Dose Quantile
+             * @description Instead of ``value``, for ``set`` and ``add``: a quantile, 0 to 1, of the unit's own activations over ``reference``.
+             */
+            dose_quantile?: number | null;
+            /**
+             * Reference
+             * @description The index that means and quantiles come from.
+             */
+            reference?: string | null;
+            /** @description For ``patch``, and only there. */
+            source?: components["schemas"]["PatchSource"] | null;
+            /**
+             * Positions
+             * @description The last position of each step, all, or places in the text, counted from 0.
+             * @default all
+             */
+            positions?: ("last" | "all") | number[];
+            /**
+             * Override Protection
+             * @description Change also units that a calibration found the model can't do without, which is refused otherwise.
+             * @default false
+             */
+            override_protection?: boolean;
         };
         /** MessageIn */
         MessageIn: {
@@ -2004,6 +2053,105 @@ export interface components {
             /** Content */
             content: string;
         };
+        /**
+         * PatchSource
+         * @description Where a patch comes from.
+         */
+        PatchSource: {
+            /** Trace Id */
+            trace_id: string;
+            /** Step */
+            step: number;
+            /**
+             * Position
+             * @description In the text that the step consumed.
+             */
+            position: number;
+        };
+        /**
+         * TraceConfig
+         * @description What is recorded of each step of a run. A value out of its range is refused with the range.
+         */
+        TraceConfig: {
+            /**
+             * Capture Mode
+             * @description What is kept of a point beside its statistics: nothing, every n-th unit, the strongest, all, or an image.
+             * @default topk
+             * @enum {string}
+             */
+            capture_mode?: "stats" | "sampled" | "topk" | "full" | "tile";
+            /**
+             * Sample Stride
+             * @description In mode ``sampled``, every n-th unit is kept.
+             * @default 8
+             */
+            sample_stride?: number;
+            /**
+             * Topk
+             * @description In mode ``topk``, how many units by |x|; default: 64 in models of at most 384 dimensions, else 128.
+             */
+            topk?: number | null;
+            /**
+             * Quantization
+             * @description Of payload values; statistics and attention summaries are float32.
+             * @default f16
+             * @enum {string}
+             */
+            quantization?: "f32" | "f16" | "q8";
+            /**
+             * Max Bytes Per Step
+             * @description Payloads and statistics before compression; default: 50,000, or 4,000 a layer where that is more, and 1 GiB in the
+             *     modes ``full`` and ``tile``.
+             */
+            max_bytes_per_step?: number | null;
+            /**
+             * Drop Policy
+             * @description What goes of a step over that: payloads, whole layers from the last, or all recording from then on.
+             * @default drop_payload_keep_stats
+             * @enum {string}
+             */
+            drop_policy?: "drop_payload_keep_stats" | "drop_layer" | "stop_trace";
+            /**
+             * Attention Tier
+             * @description Per head the strongest keys, the last query's row, or the whole matrix.
+             * @default summary
+             * @enum {string}
+             */
+            attention_tier?: "summary" | "full_row" | "full_matrix";
+            /**
+             * Points
+             * @description Point names or addresses; default: embedding, residual stream, what is added to it, neurons, final norm.
+             */
+            points?: string[] | null;
+            /**
+             * Layers
+             * @description To these the bare point names are held; default: all.
+             */
+            layers?: number[] | null;
+            /**
+             * Logits Topk
+             * @description How many of the likeliest next tokens are kept.
+             * @default 20
+             */
+            logits_topk?: number;
+            /**
+             * Tile
+             * @description In mode ``tile``, what the cells are: the units in order, or projections of them, drawn or by PCA.
+             * @default order
+             * @enum {string}
+             */
+            tile?: "order" | "random" | "pca";
+            /**
+             * Tile Size
+             * @description Height and width in cells; default: 32 and 32, by PCA 16 and 16.
+             */
+            tile_size?: number[] | null;
+            /**
+             * Tile Reference
+             * @description The index whose sample gives the components; by PCA, and only there.
+             */
+            tile_reference?: string | null;
+        };
         /** GenerationList */
         GenerationList: {
             /** Generations */
@@ -2012,18 +2160,16 @@ export interface components {
         /** InterveneBody */
         InterveneBody: {
             /**
-             * Interventions
-             * @description An empty list with ``replace`` clears them.
-             */
-            interventions: {
-                [key: string]: unknown;
-            }[];
-            /**
              * Replace
              * @description Whether they take the place of all that are in force, or stand beside them.
              * @default true
              */
             replace?: boolean;
+            /**
+             * Interventions
+             * @description An empty list with ``replace`` clears them.
+             */
+            interventions: components["schemas"]["Intervention"][];
         };
         /** TensorAnswer */
         TensorAnswer: {

@@ -1,17 +1,26 @@
-"""Answers that are read off a dataclass below the faces: both have the same fields, but for those that are named here."""
+"""Answers that are read off a dataclass below the faces, and bodies that are read into one: both have the same fields, but
+for those that are named here."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from pydantic import BaseModel
 
-from neuronscope.api.schemas import calibrations, groups, neuron_table, neurons, traces, unit_questions
+from neuronscope.api.schemas import calibrations, groups, neuron_table, neurons, trace_config, traces, unit_questions
+from neuronscope.core import intervention
 from neuronscope.core.group import Group
 from neuronscope.core.stats import STATS
+from neuronscope.core.trace_config import TraceConfig
 from neuronscope.corpus import answers, compare, table
 from neuronscope.runtime import calibration, keeping
+
+BODIES: list[tuple[type[Any], type[BaseModel]]] = [
+    (TraceConfig, trace_config.TraceConfig),
+    (intervention.Intervention, trace_config.Intervention),
+    (intervention.Source, trace_config.PatchSource),
+]
 
 PAIRS: list[tuple[type[Any], type[BaseModel]]] = [
     (keeping.Kept, traces.TraceEntry),
@@ -30,10 +39,11 @@ PAIRS: list[tuple[type[Any], type[BaseModel]]] = [
     (compare.Comparison, unit_questions.CompareAnswer),
     (calibration.Protected, calibrations.ProtectedUnit),
     (calibration.Calibration, calibrations.CalibrationOut),
+    *BODIES,
 ]
 
 # All examples are of one unit, which stands beside them once.
-DIFFERENCES = {"Example": (["layer", "point", "unit"], [])}
+DIFFERENCES: dict[str, tuple[list[str], list[str]]] = {"Example": (["layer", "point", "unit"], [])}
 
 
 def _differences() -> dict[str, tuple[list[str], list[str]]]:
@@ -45,8 +55,15 @@ def _differences() -> dict[str, tuple[list[str], list[str]]]:
     return found
 
 
-def test_every_answer_has_the_fields_of_what_it_is_read_off() -> None:
+def test_both_of_a_pair_have_the_same_fields() -> None:
     assert _differences() == DIFFERENCES
+
+
+def test_bodies_tell_the_defaults_of_what_they_are_read_into() -> None:
+    for kind, schema in BODIES:
+        below = {field.name: field.default for field in fields(kind) if field.default is not MISSING}
+        above = {name: field.default for name, field in schema.model_fields.items() if name in below}
+        assert above == below, schema.__name__
 
 
 def test_statistics_are_sent_under_their_names() -> None:

@@ -7,10 +7,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from neuronscope.api.schemas.common import Answer, ErrorBody, ModelId, Request
+from neuronscope.api.schemas.trace_config import Intervention, TraceConfig
 from neuronscope.core.generation import MOST_TOKENS, SEEDS
 from neuronscope.runtime.pace import FASTEST, SLOWEST
 
 MOST_CREDIT = 1 << 31
+MOST_INTERVENTIONS = 1000
 
 
 class MessageIn(Request):
@@ -18,7 +20,7 @@ class MessageIn(Request):
     content: str
 
 
-class GenerationRequest(Request):
+class _Generation(Request):
     model_id: ModelId | None = None
     prompt: str | None = Field(None, max_length=200_000)
     """Plain text to go on with; either this or ``messages``."""
@@ -33,12 +35,22 @@ class GenerationRequest(Request):
     stop: list[int | str] = Field([], max_length=64)
     """Tokens that end the run beside the model's own: ids, or texts that are one token."""
     ignore_eos: bool = False
-    config: dict[str, Any] | None = None
-    """What is recorded of each step: a trace configuration."""
-    interventions: list[dict[str, Any]] = Field([], max_length=1000)
-    """In force from the first forward pass."""
     pace: float | None = Field(None, ge=SLOWEST, le=FASTEST, allow_inf_nan=False)
     """Steps a second at most, so that a person can follow and steer; left out, as fast as the model can."""
+
+
+class GenerationRequest(_Generation):
+    config: TraceConfig | None = None
+    """What is recorded of each step; left out, all defaults."""
+    interventions: list[Intervention] = Field([], max_length=MOST_INTERVENTIONS)
+    """In force from the first forward pass."""
+
+
+class GenerateMessage(_Generation):
+    """The same over the socket, where core alone reads what is recorded and changed."""
+
+    config: dict[str, Any] | None = None
+    interventions: list[dict[str, Any]] = Field([], max_length=MOST_INTERVENTIONS)
 
 
 class WatchRequest(Request):
@@ -53,15 +65,19 @@ class RunRequest(Request):
     trace_id: str = Field(max_length=100)
 
 
-class InterveneBody(Request):
-    interventions: list[dict[str, Any]] = Field(max_length=1000)
-    """An empty list with ``replace`` clears them."""
+class _Intervene(Request):
     replace: bool = True
     """Whether they take the place of all that are in force, or stand beside them."""
 
 
-class InterveneRequest(InterveneBody):
+class InterveneBody(_Intervene):
+    interventions: list[Intervention] = Field(max_length=MOST_INTERVENTIONS)
+    """An empty list with ``replace`` clears them."""
+
+
+class InterveneMessage(_Intervene):
     trace_id: str = Field(max_length=100)
+    interventions: list[dict[str, Any]] = Field(max_length=MOST_INTERVENTIONS)
 
 
 class CreditRequest(Request):
