@@ -19,32 +19,28 @@ from transformers import DynamicCache
 
 from neuronscope.capture.attend import AttentionWatch
 from neuronscope.capture.block_rows import BlockRows
-from neuronscope.capture.budget import fit, fits
 from neuronscope.capture.cache import run_cache
 from neuronscope.capture.fused import cross
 from neuronscope.capture.interventions import Interventions
 from neuronscope.capture.prompt import end_tokens, read_prompt
 from neuronscope.capture.run_taps import RunTaps
 from neuronscope.capture.sampling import Sampler
+from neuronscope.capture.step_entries import StepEntries
 from neuronscope.capture.tiles import Tiles
 from neuronscope.capture.values import Lookup
 from neuronscope.capture.watch import Watch
 from neuronscope.core.address import Address
 from neuronscope.core.errors import InsufficientMemory, NeuronScopeError, WorkFailed
-from neuronscope.core.events import Done, Entry, Event, Failed, Phase, Receipt, Start, Step, Token
+from neuronscope.core.events import Done, Event, Failed, Phase, Receipt, Start, Step, Token
 from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import new_id
 from neuronscope.core.intervention import Intervention, read_interventions
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.core.trace_config import LIVE_POINTS, TraceConfig
 from neuronscope.models.loaded import LoadedModel
-from neuronscope.traces.codec import WHOLE
-from neuronscope.traces.packed import EntryPacker
-from neuronscope.traces.payloads import index_dtype
-from neuronscope.traces.tables import in_order
 
 log = logging.getLogger("neuronscope.capture")
-ATTENTION, LOGITS = "attn_weights", "logits"
+ATTENTION = "attn_weights"
 
 
 class StepRows(Protocol):
@@ -98,7 +94,7 @@ class Generation:
         self._tiles = Tiles(loaded, seen, self._resolved, lookup) if wanted else None
         self._watch = Watch(seen, self._resolved, self._tiles)
         self._attention = AttentionWatch(loaded, [a for a in addresses if a.point == ATTENTION], self._resolved)
-        self._packer = EntryPacker()
+        self._entries = StepEntries(self._watch, self._attention, self._resolved)
         self._changes = Interventions(loaded, lookup)
         plan = self._changes.prepare(read_interventions(interventions)) if interventions else None
         self._given: tuple[Intervention, ...] = () if plan is None else plan.interventions
@@ -234,29 +230,12 @@ class Generation:
             token = chosen[0]
             return token, iter(cross(reduced)), logits.shape[-1]
 
-    def _kept(
-        self, arrays: Iterator[Any], ids: Any, raw: Any, vocabulary: int
-    ) -> tuple[Sequence[Entry], dict[str, Any] | None]:
-        """The step's entries within its budget, and what was dropped."""
-        watched = self._watch.tables(arrays)
-        seen = [] if watched is not None else self._watch.entries(arrays)
-        tables = [*(watched or ()), *self._attention.tables(arrays)]
-        names = [*self._watch.names, *self._attention.names]
-        if watched is not None and LOGITS not in self._watch.names:
-            beside = _top_logits(ids, raw, vocabulary)
-            stored_apart = any(table.common is not None and table.common["kind"] in WHOLE for table in tables)
-            if not stored_apart and fits(tables, beside, len(ids), self._resolved):
-                return self._packer.pack(tables, names, beside), None
-        seen += [entry for table in tables for entry in table.entries()]
-        entries = _with_top_logits(in_order(seen, names), ids, raw, vocabulary)
-        return fit(entries, len(ids), self._resolved)
-
     def _step(
         self, number: int, pos0: int, inputs: tuple[Token, ...], arrays: Iterator[Any], vocabulary: int
     ) -> tuple[Step, tuple[dict[str, Any], ...]]:
         token, logprob = int(next(arrays)), float(next(arrays))
         likely, ids, raw = next(arrays), next(arrays), next(arrays)
-        kept, dropped = self._kept(arrays, ids, raw, vocabulary)
+        kept, dropped = self._entries.take(arrays, ids, raw, vocabulary)
         receipts = self._changes.receipts(arrays)
         if self._taps.lost:
             lost = [str(address) for address in self._taps.lost]
@@ -283,29 +262,3 @@ def _addresses(loaded: LoadedModel, config: TraceConfig) -> tuple[list[Address],
         str(a): refused.get(a, "it was not found by inspection") for a in wanted if a not in loaded.anatomy.sites
     }
     return served, missing
-
-
-def _with_top_logits(entries: list[Entry], ids: Any, raw: Any, vocabulary: int) -> list[Entry]:
-    """The likeliest tokens' logits as the payload of ``logits``, which keeps its statistics where it was asked for."""
-    if any(entry.address == LOGITS and entry.payload is not None for entry in entries):
-        return entries
-    found = _top_logits(ids, raw, vocabulary)
-    if not found:
-        return entries
-    stats = next((entry.stats for entry in entries if entry.address == LOGITS), {})
-    return [*(entry for entry in entries if entry.address != LOGITS), *(replace(one, stats=stats) for one in found)]
-
-
-def _top_logits(ids: Any, raw: Any, vocabulary: int) -> list[Entry]:
-    if not len(ids):
-        return []
-    kind = index_dtype(vocabulary)
-    payload = {
-        "kind": "topk_logits",
-        "k": len(ids),
-        "index_dtype": kind,
-        "ids": ids.astype("<u2" if kind == "u16" else "<u4").tobytes(),
-        "dtype": "f32",
-        "values": raw.tobytes(),
-    }
-    return [Entry(LOGITS, (1, vocabulary), {}, payload)]

@@ -1,0 +1,73 @@
+"""A step's entries: packed from tables where nothing stands in the way, else made one by one and cut to their budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from neuronscope.capture.attend import AttentionWatch
+from neuronscope.capture.budget import fit, fits
+from neuronscope.capture.watch import Watch
+from neuronscope.core.events import Entry
+from neuronscope.core.trace_config import Resolved
+from neuronscope.traces.codec import WHOLE
+from neuronscope.traces.packed import EntryPacker
+from neuronscope.traces.payloads import index_dtype
+from neuronscope.traces.tables import in_order
+
+LOGITS = "logits"
+
+
+class StepEntries:
+    """Makes the entries of a run's steps of what its watches reduced."""
+
+    def __init__(self, watch: Watch, attention: AttentionWatch, resolved: Resolved) -> None:
+        self._watch, self._attention, self._resolved = watch, attention, resolved
+        self._packer = EntryPacker()
+        self._names = [*watch.names, *attention.names]
+
+    def take(
+        self, arrays: Iterator[Any], ids: Any, raw: Any, vocabulary: int
+    ) -> tuple[Sequence[Entry], dict[str, Any] | None]:
+        """The entries within the step's budget, and what was dropped, from the arrays that both watches reduced to.
+
+        ``ids`` and ``raw`` are the likeliest tokens and their logits, of so large a ``vocabulary``.
+        """
+        watched = self._watch.tables(arrays)
+        seen = [] if watched is not None else self._watch.entries(arrays)
+        tables = [*(watched or ()), *self._attention.tables(arrays)]
+        if watched is not None and LOGITS not in self._watch.names:
+            beside = _top_logits(ids, raw, vocabulary)
+            stored_apart = any(table.common is not None and table.common["kind"] in WHOLE for table in tables)
+            if not stored_apart and fits(tables, beside, len(ids), self._resolved):
+                return self._packer.pack(tables, self._names, beside), None
+        seen += [entry for table in tables for entry in table.entries()]
+        entries = _with_top_logits(in_order(seen, self._names), ids, raw, vocabulary)
+        return fit(entries, len(ids), self._resolved)
+
+
+def _with_top_logits(entries: list[Entry], ids: Any, raw: Any, vocabulary: int) -> list[Entry]:
+    """The likeliest tokens' logits as the payload of ``logits``, which keeps its statistics where it was asked for."""
+    if any(entry.address == LOGITS and entry.payload is not None for entry in entries):
+        return entries
+    found = _top_logits(ids, raw, vocabulary)
+    if not found:
+        return entries
+    stats = next((entry.stats for entry in entries if entry.address == LOGITS), {})
+    return [*(entry for entry in entries if entry.address != LOGITS), *(replace(one, stats=stats) for one in found)]
+
+
+def _top_logits(ids: Any, raw: Any, vocabulary: int) -> list[Entry]:
+    if not len(ids):
+        return []
+    kind = index_dtype(vocabulary)
+    payload = {
+        "kind": "topk_logits",
+        "k": len(ids),
+        "index_dtype": kind,
+        "ids": ids.astype("<u2" if kind == "u16" else "<u4").tobytes(),
+        "dtype": "f32",
+        "values": raw.tobytes(),
+    }
+    return [Entry(LOGITS, (1, vocabulary), {}, payload)]
