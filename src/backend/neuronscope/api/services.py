@@ -57,9 +57,11 @@ class Services:
             self.engine.load(None)
         except NeuronScopeError as failure:
             log.info("the bundled model was not loaded: %s", failure)
-        from neuronscope.capture.fused_cpu import prepare
+        from neuronscope.capture import fused_cpu
+        from neuronscope.corpus import warm
 
-        prepare()
+        fused_cpu.prepare()
+        warm.prepare()
 
     def warm_in_background(self) -> None:
         """The same in a thread of its own: the page answers meanwhile."""
