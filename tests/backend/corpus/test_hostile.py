@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from backend.corpus.brute import tiny_llama
-from backend.corpus.test_builder import check_exact
+from backend.corpus.exact import check_exact
 from neuronscope.core.errors import BadRequest, NotFound
 from neuronscope.corpus.index import Index
 from neuronscope.corpus.manifest import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backend.corpus.test_builder import bundled_model
+from backend.corpus.exact import bundled_model
 from neuronscope.corpus.builder import build_index
 from neuronscope.corpus.readers import bundled
 from support.parts import agreement, by_part, most_selective, parts_of_contexts, scan

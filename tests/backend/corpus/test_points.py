@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.corpus.brute import bare_values, indexed, rows_of, stored, strongest, tiny_llama
-from backend.corpus.test_builder import corpora
+from backend.corpus.exact import corpora
 from neuronscope.core.errors import BadAddress, BadRequest, PointUnavailable
 from neuronscope.corpus.builder import build_index, choose_addresses
 from neuronscope.corpus.index import Index

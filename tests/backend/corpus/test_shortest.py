@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backend.corpus.brute import tiny_llama
-from backend.corpus.test_builder import bundled_model
+from backend.corpus.exact import bundled_model
 from neuronscope.core.address import Unit
 from neuronscope.core.errors import BadAddress, BadRequest, Cancelled, Conflict
 from neuronscope.corpus.builder import build_index

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from backend.corpus.brute import stored, tiny_llama
-from backend.corpus.test_builder import check_exact
+from backend.corpus.exact import check_exact
 from neuronscope.core.errors import BadRequest, NeuronScopeError, NotFound, Offline
 from neuronscope.corpus import hub
 from neuronscope.corpus.builder import build_index
