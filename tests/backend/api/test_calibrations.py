@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,26 +68,41 @@ def test_what_can_not_be_asked_is_refused_at_once(
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
-def test_what_the_model_lacks_is_the_jobs_error(server: Any, client: httpx.Client) -> None:
+@pytest.mark.parametrize(
+    ("points", "status", "code"),
+    [(["mlp_pre"], 422, "point_unavailable"), (["mlp_act.0", "mlp_act.7"], 400, "bad_address")],
+)
+def test_what_the_model_lacks_is_refused_at_once_where_it_is_loaded(
+    server: Any, client: httpx.Client, points: list[str], status: int, code: str
+) -> None:
+    server.services.engine.load("local/two")
+    before = client.get("/api/jobs").json()
+    answer = client.post("/api/calibrations", json={**BODY, "points": points})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert client.get("/api/jobs").json() == before
+
+
+def test_what_the_model_lacks_is_the_jobs_error_where_it_is_not_loaded(server: Any, client: httpx.Client) -> None:
+    server.services.engine.load("local/two")
+    server.services.engine.unload("local/two")
     job = server.wait(client.post("/api/calibrations", json={**BODY, "points": ["mlp_pre"]}).json())
     assert (job["state"], job["error"]["code"]) == ("failed", "point_unavailable")
 
 
-def test_a_live_run_that_would_change_a_protected_unit_says_so(client: httpx.Client, job: dict[str, Any]) -> None:
+def test_a_live_run_that_would_change_a_protected_unit_says_so(
+    server: Any, client: httpx.Client, job: dict[str, Any]
+) -> None:
     unit = job["result"]["protected"][0]["unit"]
     group = client.post("/api/groups", json={"model_id": "local/two", "name": "critical", "units": [unit]}).json()
     asked = {"model_id": "local/two", "prompt": "Hi", "max_new_tokens": 2}
-
-    def ended(change: dict[str, Any]) -> dict[str, Any]:
-        begun = client.post("/api/generations", json={**asked, "interventions": [change]}).json()
-        end = time.monotonic() + 30
-        while (found := client.get(f"/api/generations/{begun['trace_id']}").json())["state"] != "ended":
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        return dict(found)
-
     change = {"group_id": group["group_id"], "op": "ablate_zero"}
-    refused = ended(change)
-    assert refused["error"]["code"] == "protected_unit"
-    assert unit in refused["error"]["message"]
-    assert ended({**change, "override_protection": True})["reason"] == "length"
+    refused = client.post("/api/generations", json={**asked, "interventions": [change]})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "protected_unit")
+    assert unit in refused.json()["error"]["message"]
+
+    known = {**change, "override_protection": True}
+    begun = client.post("/api/generations", json={**asked, "interventions": [known]})
+    assert begun.status_code == 201, begun.text
+    run = server.services.live.get(begun.json()["trace_id"])
+    assert run.finished.wait(30)
+    assert client.get(f"/api/generations/{run.trace_id}").json()["reason"] == "length"

@@ -120,6 +120,24 @@ def test_the_shortest_text_that_drives_a_unit(indexes: list[str], server: Any) -
     assert (far["state"], far["error"]["code"]) == ("failed", "bad_request")
 
 
+@pytest.mark.parametrize("unit", ["mlp_act.1:99", "mlp_act.7:0", "mlp_act:3"])
+def test_a_unit_that_a_loaded_model_lacks_starts_no_job(server: Any, client: httpx.Client, unit: str) -> None:
+    server.services.engine.load("local/one")
+    before = client.get("/api/jobs").json()
+    answer = client.post("/api/neurons/shortest", json={**ONE, "unit": unit, "text": "The cat"})
+    assert answer.status_code == (422 if unit == "mlp_act:3" else 400), answer.text
+    assert client.get("/api/jobs").json() == before
+
+
+def test_a_unit_that_a_model_to_be_loaded_lacks_is_the_jobs_error(server: Any, client: httpx.Client) -> None:
+    server.services.engine.load("local/one")
+    server.services.engine.unload("local/one")
+    asked = {**ONE, "unit": "mlp_act.1:99", "text": "The cat"}
+    job = server.wait(client.post("/api/neurons/shortest", json=asked).json())
+    assert (job["state"], job["error"]["code"]) == ("failed", "bad_address")
+    assert job["error"]["message"].startswith("Unit 99 is out of range")
+
+
 def test_one_unit_over_two_corpora(indexes: list[str], client: httpx.Client) -> None:
     found = get(client, "/api/neurons/compare", layer=1, unit=5, index_id=indexes[0], other_index_id=indexes[1], k=3)
     assert (found["same_model"], found["same_corpus"], found["kept"]) == (True, False, 5)

@@ -33,11 +33,17 @@ def forget(services: Services, model_id: str | None) -> Forgotten:
 
 
 def start_calibration(services: Services, body: CalibrationRequest) -> JobOut:
-    """A job that ablates units one by one. The same wish while one is at it gets the same job."""
+    """A job that ablates units one by one. The same wish while one is at it gets the same job.
+
+    What the model lacks is refused at once where it is loaded, and is the job's error where it is not yet.
+    """
     engine, model_id = services.engine, services.present(body.model_id)
     if body.corpus is not None and body.text is not None:
         raise BadRequest("Both a corpus and a text are named.", "Give one of the two.")
     engine.check(model_id)
+    loaded = engine.loaded().get(model_id)
+    if loaded is not None:
+        calibration.check_points(loaded, body.points)
     corpus = _texts(services, body)
 
     def work(handle: JobHandle) -> dict[str, object]:

@@ -90,13 +90,19 @@ def start_together(services: Services, body: TogetherRequest) -> JobOut:
 
 
 def start_shortest(services: Services, body: ShortestRequest) -> JobOut:
-    """A job that shortens a context or a text as long as it drives a unit; its result is a ``Shortest``."""
+    """A job that shortens a context or a text as long as it drives a unit; its result is a ``Shortest``.
+
+    A unit that the model lacks is refused at once where it is loaded, and is the job's error where it is not yet.
+    """
     unit = unit_of(body)
     index = services.shelf.choose(body.model_id, body.index_id, [unit.address]) if body.text is None else None
     if index is not None:
         index.rows(unit)
     named = body.model_id or (index.manifest.model_id if index is not None else None)
     model_id = _ready(services, named)
+    ready = services.engine.loaded().get(model_id)
+    if ready is not None:
+        ready.anatomy.check_unit(unit)
 
     def work(handle: JobHandle) -> dict[str, object]:
         loaded = services.engine.run(model_id, _itself)

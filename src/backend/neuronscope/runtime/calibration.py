@@ -136,6 +136,11 @@ def calibrate(
     return found
 
 
+def check_points(loaded: LoadedModel, points: Sequence[str] | None) -> None:
+    """Raises at once what :func:`calibrate` would refuse of the points."""
+    _addresses(loaded, points)
+
+
 def _rises(
     loaded: LoadedModel,
     windows: Sequence[Sequence[int]],
