@@ -58,8 +58,6 @@ def test_an_index_equals_brute_force(
 
 
 STORY = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
-
-
 ODD = ["", STORY, "Ça, c'est une 猫 que j'ai vue 🙂.", STORY * 20, "", STORY, "a", "\u202eright to left שלום\n"]
 
 

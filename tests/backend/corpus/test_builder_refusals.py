@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.corpus.brute import (
-    CONTEXT,
-    tiny_llama,
-)
+from backend.corpus.brute import CONTEXT, tiny_llama
 from neuronscope.core.address import Address
 from neuronscope.core.errors import (
     BadAddress,
