@@ -73,7 +73,7 @@ def slow_run(page: Page, running: Program, query: str = "") -> None:
 
 def test_a_chat_streams_in_and_is_the_trace_that_was_recorded(page: Page, running: Program) -> None:
     page.goto(f"{running.base}/live")
-    page.get_by_role("button", name="What is 23 + 45?").click()
+    page.get_by_role("button", name="What is 23 + 45?", exact=True).click()
     expect(page.get_by_text("The model ended its answer.")).to_be_visible()
     steps = steps_of(running, trace_of(page))
     assert "".join(step["token"] for step in steps[:-1]) == "23 + 45 = 68."

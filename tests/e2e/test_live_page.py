@@ -74,7 +74,7 @@ def test_a_protected_unit_is_marked_and_changed_only_knowingly(page: Page, runni
     assert violations(page) == []
     page.get_by_role("button", name="Ablate it anyway").click()
     expect(page.get_by_text(re.compile("protection\\s+overridden"))).to_be_visible()
-    page.get_by_role("button", name="What is the capital of France?").click()
+    page.get_by_role("button", name="What is the capital of France?", exact=True).click()
     expect(page.get_by_role("region", name=re.compile("Receipts of step"))).to_contain_text("changed 1 unit")
     # Without the word, the server refuses it: what the page asks for is what it checks.
     refused = running.client.post(
@@ -86,7 +86,7 @@ def test_a_protected_unit_is_marked_and_changed_only_knowingly(page: Page, runni
 
 def test_tiles_are_the_values_that_the_trace_holds(page: Page, running: Program) -> None:
     page.goto(f"{running.base}/live?keep=tile&tokens=3&layer=1")
-    page.get_by_role("button", name="What is 23 + 45?").click()
+    page.get_by_role("button", name="What is 23 + 45?", exact=True).click()
     expect(page.get_by_text(re.compile("It came to the most tokens"))).to_be_visible()
     picture = page.get_by_role("button", name=re.compile(r"^Tile of mlp_act\.1"))
     trace = re.search("trace=(t_[0-9a-z]+)", page.url)
@@ -108,7 +108,7 @@ def test_tiles_are_the_values_that_the_trace_holds(page: Page, running: Program)
 
 def test_a_run_at_a_pace_leaves_time_to_steer_it(page: Page, running: Program) -> None:
     page.goto(f"{running.base}/live?pace=4&tokens=24&unit=mlp_act.1:3")
-    page.get_by_role("button", name="Tell me a story.").click()
+    page.get_by_role("button", name="Tell me a story.", exact=True).click()
     expect(page.get_by_text("· live")).to_be_visible()
     page.get_by_role("button", name="Ablate").click()
     page.get_by_label("Message").fill("And then?")
