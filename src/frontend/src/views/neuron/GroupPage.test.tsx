@@ -63,8 +63,13 @@ describe("a group's page", () => {
     expect(asked("/api/neurons/together", "POST")?.body).toMatchObject({ windows: 4000 });
   });
 
+  it("says that the index of its address is gone, and which one answers", async () => {
+    renderAt(`${AT}&index=x_gone`, <NeuronView />);
+    expect(await screen.findByText(/is not here any more; below is bundled · 1,000 tokens/)).toBeVisible();
+  });
+
   it("asks for its neighbours as one", async () => {
-    const neighbours = [{ point: "mlp_act", layer: 0, unit: 1, correlation: 0.5 }];
+    const neighbours = [{ point: "mlp_act", layer: 0, unit: 1, correlation: 0.5, without_peak: 0.4 }];
     server.on("GET /api/neurons/neighbours", {
       body: { model_id: "", index_id: INDEX_ID, names: group.units, sample: 950, neighbours },
     });
@@ -100,8 +105,8 @@ describe("a group's page", () => {
 describe("saving a group", () => {
   it("takes the unit with chosen neighbours, or with another group's units", async () => {
     const neighbours = [
-      { point: "mlp_act", layer: 1, unit: 2, correlation: 0.75 },
-      { point: "mlp_act", layer: 0, unit: 4, correlation: -0.5 },
+      { point: "mlp_act", layer: 1, unit: 2, correlation: 0.75, without_peak: 0.7 },
+      { point: "mlp_act", layer: 0, unit: 4, correlation: -0.5, without_peak: 0.1 },
     ];
     server.on("GET /api/neurons/neighbours", {
       body: { model_id: "", index_id: INDEX_ID, names: [], sample: 950, neighbours },

@@ -13,6 +13,7 @@ import { patchSearch } from "@/lib/url";
 import { useModelId, useParams } from "@/state/address";
 import { GroupHeader } from "./GroupHeader";
 import { IndexBuilder } from "./IndexBuilder";
+import { IndexGone } from "./IndexGone";
 import { Members } from "./Members";
 import { Neighbours } from "./Neighbours";
 import classes from "./Neuron.module.css";
@@ -62,7 +63,7 @@ function Elsewhere({ group }: { group: Group }) {
 function Shown({ group }: { group: Group }) {
   const params = useParams();
   const points = [...new Set(group.units.map((unit) => parseUnit(unit)?.point ?? ""))];
-  const { indexes, usable, chosen, indexId } = useIndexFor(points);
+  const { indexes, usable, chosen, indexId, gone } = useIndexFor(points);
   const jobId = params.get("togetherJob");
   const job = useJob(jobId);
   const found = readTogether(job.data);
@@ -70,6 +71,7 @@ function Shown({ group }: { group: Group }) {
   return (
     <Stack gap="sm">
       <GroupHeader group={group} indexes={usable} indexId={indexId} />
+      {gone && <IndexGone chosen={chosen} />}
       <div className={classes.columns}>
         <Stack gap="sm" miw={0}>
           {chosen && params.get("build") && <IndexBuilder points={points} />}

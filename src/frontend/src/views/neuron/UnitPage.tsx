@@ -14,6 +14,7 @@ import { Compared } from "./Compared";
 import { Contexts } from "./Contexts";
 import { readContexts } from "./contextOptions";
 import { IndexBuilder } from "./IndexBuilder";
+import { IndexGone } from "./IndexGone";
 import { Neighbours } from "./Neighbours";
 import classes from "./Neuron.module.css";
 import { NeuronHeader } from "./NeuronHeader";
@@ -32,7 +33,7 @@ export function UnitPage({ unit }: { unit: Unit }) {
   const loaded = models.data?.models.find((one) => one.model_id === modelId)?.loaded ?? false;
   const missing = isMissing(models.data?.models, modelId);
   const card = useModelCard(modelId, loaded);
-  const { indexes, usable, chosen, indexId } = useIndexFor([unit.point]);
+  const { indexes, usable, chosen, indexId, gone } = useIndexFor([unit.point]);
   const asked = { modelId, unit: name, indexId };
   const options = readContexts(params);
   const top = useNeuronTop(asked, options, indexId !== null);
@@ -48,6 +49,7 @@ export function UnitPage({ unit }: { unit: Unit }) {
         indexes={usable}
         indexId={indexId}
       />
+      {gone && <IndexGone chosen={chosen} />}
       <div className={classes.columns}>
         <Stack gap="sm" miw={0}>
           {!missing && (
