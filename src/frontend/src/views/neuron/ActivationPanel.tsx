@@ -16,7 +16,7 @@ export function ActivationPanel({ asked, top }: { asked: UnitAsked; top: UseQuer
   return (
     <Panel
       title="Activation"
-      about={spread.data ? `over a sample of ${formatCount(spread.data.spread.tokens)} tokens` : undefined}
+      about={top.data && stats ? `over all ${formatCount(top.data.corpus_tokens)} tokens` : undefined}
     >
       {stats && <Figures stats={stats} />}
       {!stats && !top.error && <Skeleton height={34} />}

@@ -2,7 +2,7 @@ import { Text } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import { useState } from "react";
 import type { NeuronTop, Spread } from "@/api/types";
-import { formatMark, formatPercent, formatValue } from "@/lib/format";
+import { formatCount, formatMark, formatPercent, formatValue } from "@/lib/format";
 import { type Bar, barsOf, decades, density } from "@/lib/spread";
 import classes from "./Histogram.module.css";
 
@@ -109,7 +109,7 @@ export function Histogram({ spread, stats }: HistogramProps) {
       <Text size="xs" c="dimmed" className={classes.said}>
         {over
           ? `${formatValue(over.from)} to ${formatValue(over.to)}: ${over.count.toLocaleString("en-US")} tokens, ${formatPercent(over.count / spread.tokens)}`
-          : `tokens per ${formatMark(step)} of activation${log ? ", log" : ""}; dashed: mean`}
+          : `over a sample of ${formatCount(spread.tokens)} tokens; tokens per ${formatMark(step)} of activation${log ? ", log" : ""}; dashed: mean`}
       </Text>
     </div>
   );

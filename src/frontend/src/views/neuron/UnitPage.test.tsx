@@ -34,7 +34,9 @@ describe("the histogram", () => {
     );
     // From 1 to 400 tokens: too far apart for a plain scale.
     expect(picture).toHaveAttribute("data-log");
-    expect(screen.getByText("over a sample of 590 tokens")).toBeVisible();
+    expect(screen.getByText(/^over a sample of 590 tokens; tokens per /)).toBeVisible();
+    // The figures above it are of all tokens.
+    expect(screen.getByText("over all 1,000 tokens")).toBeVisible();
     expect(asked("/api/neurons/examples")?.query.get("unit")).toBe("mlp_act.0:7");
   });
 
@@ -249,6 +251,27 @@ describe("a comparison", () => {
     server.on("GET /api/neurons/compare", failure(409, "conflict", "They cut texts differently."));
     renderAt(`${AT}&with=${OTHER}`, <NeuronView />);
     expect(await screen.findByText("They cut texts differently.")).toBeVisible();
+  });
+});
+
+describe("an index that is gone", () => {
+  const GONE = /The index that this address names is not here any more/;
+
+  it("is named as gone, with the one that answers in its place", async () => {
+    const page = renderAt(`${AT}&index=${OTHER}`, <NeuronView />);
+    expect(await screen.findByText(GONE)).toHaveTextContent("; below is bundled · 1,000 tokens · k 32.");
+    expect(await screen.findByTestId("contexts")).toBeVisible();
+    page.unmount();
+    renderAt(`${AT}&index=${INDEX_ID}`, <NeuronView />);
+    expect(await screen.findByTestId("contexts")).toBeVisible();
+    expect(screen.queryByText(GONE)).toBeNull();
+  });
+
+  it("leads to the offer of a build where there is no other", async () => {
+    server.on("GET /api/indexes", { body: { indexes: [] } });
+    renderAt(`${AT}&index=${OTHER}`, <NeuronView />);
+    expect(await screen.findByText(GONE)).toHaveTextContent(/any more\.$/);
+    expect(screen.getByText(/Build an index to read what drives this neuron/)).toBeVisible();
   });
 });
 
