@@ -47,7 +47,7 @@ def test_neighbours(model: str, index_id: str) -> None:
     found = good("query", "neighbours", "mlp_act.1:5", "-m", model, "-k", "3")
     assert (found["index_id"], found["units"], len(found["neighbours"])) == (index_id, ["mlp_act.1:5"], 3)
     lines = run("query", "neighbours", "mlp_act.1:5", "mlp_act.0:2", "--index", index_id, "-k", "3").stdout.splitlines()
-    assert lines[0] == "unit\tcorrelation"
+    assert lines[0] == "unit\tcorrelation\twithout its strongest token"
     assert len(lines) == 4
 
 

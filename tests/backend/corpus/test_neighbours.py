@@ -24,11 +24,16 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
 
 @pytest.mark.parametrize("name", ["mlp_act.1:3", "resid_post.0:7", "head_norm.1:1"])
 def test_neighbours_are_numpys_correlations(index: Index, name: str) -> None:
-    expected = np.corrcoef(stored(index.folder, "sample_values").astype(np.float64))[NAMES.index(name)]
+    values = stored(index.folder, "sample_values").astype(np.float64)
+    expected = np.corrcoef(values)[NAMES.index(name)]
     found = index.neighbours(name, k=1000)
     assert len(found) == len(NAMES) - 1
     for one in found:
         assert one.correlation == pytest.approx(expected[NAMES.index(f"{one.point}.{one.layer}:{one.unit}")], abs=1e-9)
+        a, b = (values[NAMES.index(n)] for n in (name, f"{one.point}.{one.layer}:{one.unit}"))
+        peak = np.abs((a - a.mean()) / a.std() * (b - b.mean()) / b.std()).argmax()
+        rest = np.corrcoef(np.delete(a, peak), np.delete(b, peak))[0, 1]
+        assert one.without_peak == pytest.approx(rest, abs=1e-9)
     sizes = [abs(one.correlation) for one in found]
     assert sizes == sorted(sizes, reverse=True)
     assert min(one.correlation for one in found) < 0 < max(one.correlation for one in found)

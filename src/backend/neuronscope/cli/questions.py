@@ -61,7 +61,8 @@ def neighbours(
         print_json({**about, "sample": index.manifest.sample, "neighbours": [asdict(one) for one in found]})
         return
     name_index(index)
-    print_table(("unit", "correlation"), ((f"{n.point}.{n.layer}:{n.unit}", n.correlation) for n in found))
+    rows = ((f"{n.point}.{n.layer}:{n.unit}", n.correlation, n.without_peak) for n in found)
+    print_table(("unit", "correlation", "without its strongest token"), rows)
 
 
 @click.command()

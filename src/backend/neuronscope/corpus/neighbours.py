@@ -24,6 +24,8 @@ class Neighbour:
     layer: int
     unit: int
     correlation: float
+    without_peak: float
+    """The same without the one token that adds most to it: where little is left, that token is all that the two share."""
 
 
 class Neighbours(Opened):
@@ -59,7 +61,27 @@ class Neighbours(Opened):
         found[~keep] = np.nan
         there = np.flatnonzero(~np.isnan(found))
         order = there[np.argsort(-np.abs(found[there]), kind="stable")][:k]
-        return [Neighbour(*self._named(row), float(np.clip(found[row], -1, 1))) for row in order.tolist()]
+        left = without_peak(normal(self._sample_values[order]), wanted)
+        return [
+            Neighbour(*self._named(row), float(np.clip(found[row], -1, 1)), float(rest))
+            for row, rest in zip(order.tolist(), left, strict=True)
+        ]
+
+
+def without_peak(rows: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlations of normal rows with a normal one when the token whose product is largest is left out of both.
+
+    With sums of 0 and squares of 1, leaving out a token of the values a and b takes n/(n-1) times ab, a² and b² away. 0
+    where nothing varies without it.
+    """
+    products = rows * wanted
+    at = np.abs(products).argmax(axis=1)
+    a, b, share = rows[np.arange(len(rows)), at], wanted[at], len(wanted) / (len(wanted) - 1)
+    left = (1 - share * a**2) * (1 - share * b**2)
+    rest = products.sum(axis=1) - share * a * b
+    varies = left > 1e-12
+    found: NDArray[np.float64] = np.where(varies, rest / np.sqrt(np.where(varies, left, 1)), 0.0).clip(-1, 1)
+    return found
 
 
 def normal(values: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float64]:

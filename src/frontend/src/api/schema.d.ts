@@ -2888,6 +2888,11 @@ export interface components {
              * @description Pearson's, over the index's sample of tokens: -1 where one rises as the other falls.
              */
             correlation: number;
+            /**
+             * Without Peak
+             * @description The same without the one token that adds most to it.
+             */
+            without_peak: number;
         };
         /** CompareAnswer */
         CompareAnswer: {

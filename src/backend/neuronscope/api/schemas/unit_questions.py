@@ -29,6 +29,8 @@ class NeighbourOut(Answer):
     unit: int
     correlation: float
     """Pearson's, over the index's sample of tokens: -1 where one rises as the other falls."""
+    without_peak: float
+    """The same without the one token that adds most to it."""
 
 
 class NeighbourList(Answer):

@@ -44,7 +44,7 @@ export function Neighbours({ of, units, point, index }: NeighboursProps) {
         <Stack gap="xs" px="sm" pb={4} align="flex-start">
           <Text size="xs" c="dimmed">
             Which units rise and fall with {units.length === 1 ? "this one" : "these"}, by correlation over
-            the corpus.
+            the index’s sample of tokens.
           </Text>
           <Button size="compact-sm" variant="default" onClick={() => patch({ near: true })}>
             Find {units.length === 1 ? "its" : "their"} neighbours
@@ -78,6 +78,7 @@ export function Neighbours({ of, units, point, index }: NeighboursProps) {
           found={answer.data.neighbours.map(({ correlation, layer, unit, ...one }) => ({
             unit: formatUnit({ point: one.point, layer, index: unit }),
             correlation,
+            rest: one.without_peak,
           }))}
         />
       )}
@@ -87,7 +88,7 @@ export function Neighbours({ of, units, point, index }: NeighboursProps) {
 
 interface ListProps {
   units: readonly string[];
-  found: readonly { unit: string; correlation: number }[];
+  found: readonly { unit: string; correlation: number; rest: number }[];
 }
 
 function List({ units, found }: ListProps) {
@@ -97,7 +98,7 @@ function List({ units, found }: ListProps) {
   return (
     <>
       <ul className={classes.neighbours}>
-        {found.map(({ unit, correlation }) => (
+        {found.map(({ unit, correlation, rest }) => (
           <li key={unit}>
             <Checkbox
               size="xs"
@@ -118,9 +119,24 @@ function List({ units, found }: ListProps) {
               aria-hidden
             />
             <span className={classes.correlation}>{formatValue(correlation)}</span>
+            {Math.abs(rest) < Math.abs(correlation) / 2 && (
+              <Text
+                span
+                size="xs"
+                c="dimmed"
+                title={`Without the one token that adds most to it, the correlation is ${formatValue(rest)}.`}
+              >
+                one token
+              </Text>
+            )}
           </li>
         ))}
       </ul>
+      {found.some(({ rest, correlation }) => Math.abs(rest) < Math.abs(correlation) / 2) && (
+        <Text size="xs" c="dimmed" px="sm" pt={4}>
+          “one token”: more than half of it comes from a single token of the sample.
+        </Text>
+      )}
       <Group px="sm" pt={6} gap="xs" mih={32}>
         {chosen.length === 0 ? (
           <Text size="xs" c="dimmed">

@@ -69,8 +69,8 @@ describe("with an index", () => {
     await userEvent.click(await screen.findByRole("button", { name: "Find its neighbours" }));
     expect(await screen.findByText("The index keeps no sample.")).toBeVisible();
     const neighbours = [
-      { point: "mlp_act", layer: 1, unit: 2, correlation: 0.75 },
-      { point: "mlp_act", layer: 0, unit: 4, correlation: -0.5 },
+      { point: "mlp_act", layer: 1, unit: 2, correlation: 0.75, without_peak: 0.7 },
+      { point: "mlp_act", layer: 0, unit: 4, correlation: -0.5, without_peak: 0.1 },
     ];
     const body = { model_id: "", index_id: INDEX_ID, names: ["mlp_act.0:7"], sample: 950, neighbours };
     server.on("GET /api/neurons/neighbours", { body });
