@@ -37,6 +37,7 @@ export function Contexts({ asked, top, onPick }: ContextsProps) {
   // Ranks count over all of the unit's contexts; a search leaves some out.
   const ranked = strongest && contains === "";
   const within = ranked && typeof shortened === "number" && shortened < (rows?.length ?? 0);
+  const again = typeof shortened === "number" ? () => shorten.start({ rank: shortened }) : null;
   // Of all that is known, so that a weak context looks weak.
   const reach = Math.abs(top.data?.stats?.max ?? 0);
   return (
@@ -67,9 +68,9 @@ export function Contexts({ asked, top, onPick }: ContextsProps) {
         />
         {strongest && <Search />}
       </Group>
-      {shorten.showing && shortened !== "text" && !within && (
+      {shorten.showing && shortened !== "text" && strongest && rows && !within && (
         <div className={classes.aside}>
-          <ShortestFound shorten={shorten} />
+          <ShortestFound shorten={shorten} onRun={again} />
         </div>
       )}
       {answer.isPending && <RowSkeletons />}
@@ -101,7 +102,9 @@ export function Contexts({ asked, top, onPick }: ContextsProps) {
               onPick={onPick}
               {...(ranked ? { onShorten: () => shorten.start({ rank }), shortening: shorten.pending } : {})}
             >
-              {within && rank === shortened && <ShortestFound shorten={shorten} />}
+              {shorten.showing && within && rank === shortened && (
+                <ShortestFound shorten={shorten} onRun={again} />
+              )}
             </ContextRow>
           ))}
         </ol>

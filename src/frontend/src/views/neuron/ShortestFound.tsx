@@ -1,4 +1,4 @@
-import { ActionIcon, Group, Skeleton, Stack, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Group, Skeleton, Stack, Text, Tooltip } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 import { CopyText } from "@/components/CopyText";
 import { JobProgress } from "@/components/JobProgress";
@@ -9,9 +9,15 @@ import { formatExact, formatPercent, formatValue } from "@/lib/format";
 import classes from "./Neuron.module.css";
 import type { Shorten } from "./useShorten";
 
-/** The search for the shortest text: at work, failed, or what it found. */
-export function ShortestFound({ shorten }: { shorten: Shorten }) {
-  const { job, found, error, close } = shorten;
+interface FoundProps {
+  shorten: Shorten;
+  /** Runs the search of the address; none where what it was of is not known. */
+  onRun: (() => void) | null;
+}
+
+/** The search for the shortest text: at work, failed, lost, or what it found. */
+export function ShortestFound({ shorten, onRun }: FoundProps) {
+  const { job, found, error, lost, close } = shorten;
   return (
     <section className={classes.shortest} aria-label="Shortest driving text" data-testid="shortest">
       <Group justify="space-between" wrap="nowrap" gap="xs">
@@ -32,6 +38,17 @@ export function ShortestFound({ shorten }: { shorten: Shorten }) {
       </Group>
       {error ? (
         <ErrorNote error={error} compact />
+      ) : lost ? (
+        <Group gap="xs">
+          <Text size="xs" c="dimmed">
+            The search that this address names is not known here{onRun ? "." : "; start it anew with “shorten”."}
+          </Text>
+          {onRun && (
+            <Button size="compact-xs" variant="default" onClick={onRun}>
+              Run it again
+            </Button>
+          )}
+        </Group>
       ) : found ? (
         <Found found={found} />
       ) : job ? (

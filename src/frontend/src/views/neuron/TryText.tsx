@@ -102,7 +102,12 @@ export function TryText({ unit, strongest, onPick }: TryTextProps) {
             )}
           </div>
         )}
-        {shorten.showing && readShortened(params) === "text" && <ShortestFound shorten={shorten} />}
+        {shorten.showing && readShortened(params) === "text" && (
+          <ShortestFound
+            shorten={shorten}
+            onRun={settled === "" ? null : () => shorten.start({ text: settled })}
+          />
+        )}
       </Stack>
     </Panel>
   );

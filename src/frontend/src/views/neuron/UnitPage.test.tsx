@@ -184,6 +184,30 @@ describe("the shortest driving text", () => {
     expect(await screen.findByText("Cancelled", undefined, { timeout: 4000 })).toBeVisible();
   });
 
+  it.each([
+    ["names no search", ""],
+    ["names one that is not known any more", `&shortJob=${JOB}`],
+  ])("can be run where the address %s", async (_what, rest) => {
+    server.on(`GET /api/jobs/${JOB}`, failure(404, "not_found", "There is no such job."));
+    renderAt(`${AT}&short=0${rest}`, <NeuronView />);
+    expect(await screen.findByText(/The search that this address names is not known here/)).toBeVisible();
+    server.on("POST /api/neurons/shortest", { status: 202, body: job("shortest") });
+    server.on(`GET /api/jobs/${JOB}`, { body: job("shortest", { state: "done", result: { ...shortest } }) });
+    await userEvent.click(screen.getByRole("button", { name: "Run it again" }));
+    await waitFor(() => expect(asked("/api/neurons/shortest")?.body).toMatchObject({ rank: 0 }));
+  });
+
+  it("stands with the strongest contexts alone", async () => {
+    server.on(`GET /api/jobs/${JOB}`, { body: job("shortest", { state: "done", result: { ...shortest } }) });
+    renderAt(`${AT}&short=0&shortJob=${JOB}`, <NeuronView />);
+    expect(await screen.findByTestId("shortest-tokens")).toBeVisible();
+    await userEvent.click(screen.getByText("Middle"));
+    await waitFor(() => expect(asked("/api/neurons/examples")?.query.get("band")).toBe("middle"));
+    expect(screen.queryByTestId("shortest-tokens")).toBeNull();
+    await userEvent.click(screen.getByText("Strongest"));
+    expect(await screen.findByTestId("shortest-tokens")).toBeVisible();
+  });
+
   it("says why it was refused or failed", async () => {
     server.on("POST /api/neurons/shortest", failure(409, "conflict", "The index does not fit."));
     renderAt(AT, <NeuronView />);
