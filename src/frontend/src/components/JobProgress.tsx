@@ -23,13 +23,14 @@ export function JobProgress({ job, trailing, companion }: JobProgressProps) {
   return (
     <Stack gap={4} aria-live="polite">
       <Group justify="space-between" wrap="nowrap" gap="xs">
-        <Text size="sm" fw={500} lineClamp={1} title={title}>
+        <Text size="sm" fw={500} miw={0} lineClamp={2} title={title} style={{ overflowWrap: "anywhere" }}>
           {title}
         </Text>
         {active && (
           <Button
             size="compact-xs"
             variant="default"
+            flex="none"
             loading={cancel.isPending}
             onClick={() => {
               cancel.mutate(job.job_id);
