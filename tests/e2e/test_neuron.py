@@ -87,7 +87,7 @@ def test_a_group_is_saved_from_neighbours_and_opened(page: Page, running: Progra
     page.get_by_role("button", name="Save 3 units").click()
     page.get_by_role("link", name="Open the group").click()
     page.wait_for_url("**group=g_**")
-    assert page.get_by_test_id("members").get_by_role("link").all_inner_texts() == [UNIT, *mates]
+    expect(page.get_by_test_id("members").get_by_role("link")).to_have_text([UNIT, *mates])
 
     page.get_by_role("button", name="Find what drives them together").click()
     expect(page.get_by_test_id("certainty")).to_be_visible(timeout=120_000)

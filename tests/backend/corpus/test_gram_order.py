@@ -110,5 +110,6 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytes
             count_runs(some, edges, special)
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-    assert peaks[1] < 1.05 * peaks[0]
-    assert peaks[1] < 8 * len(tokens), "less than the order itself"
+    # Of four times the tokens. What else this process happens to do at the time is counted, too.
+    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < 8 * len(tokens) / 2, "less than half of the order itself"
