@@ -19,3 +19,8 @@ def test_fresh_ids_pass_their_own_check_and_differ(kind: str) -> None:
 def test_anything_else_is_not_found(text: str) -> None:
     with pytest.raises(NotFound):
         check_id(text, "t")
+
+
+def test_an_index_says_where_ids_are_listed() -> None:
+    with pytest.raises(NotFound, match=r"'bundled' is not the id of an index\. `neuronscope index list` shows them\."):
+        check_id("bundled", "x")

@@ -39,12 +39,11 @@ def test_json_lines_keep_empty_documents_and_skip_blank_lines(tmp_path: Path) ->
     assert texts(read_jsonl(file)) == ["one\ntwo", "", "猫 \0"]
 
 
-def test_the_hint_says_where_another_field_can_be_named(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text('{"body": "x"}\n')
-    with pytest.raises(BadRequest) as caught:
+def test_the_hint_says_on_every_face_how_another_field_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"body": "fine"}\n')
+    with pytest.raises(BadRequest) as refused:
         list(read_jsonl(tmp_path / "a.jsonl"))
-    assert "field 'text'" in caught.value.hint
-    assert "on the command line and in Python" in caught.value.hint
+    assert all(way in refused.value.hint for way in ("--field", "field=", "“Field of the text”"))
 
 
 def test_another_field_can_be_named(tmp_path: Path) -> None:

@@ -28,5 +28,6 @@ def check_id(text: str, kind: str) -> str:
     """The same text if it has the shape of an id of that kind, else :class:`NotFound`."""
     if not is_id(text, kind):
         article = "an" if KINDS[kind][0] in "aeiou" else "a"
-        raise NotFound(f"'{text[:60]}' is not the id of {article} {KINDS[kind]}.")
+        hint = "`neuronscope index list` shows them." if kind == "x" else ""
+        raise NotFound(f"'{text[:60]}' is not the id of {article} {KINDS[kind]}.", hint)
     return text

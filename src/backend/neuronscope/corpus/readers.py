@@ -196,7 +196,8 @@ def _field_of(line: str, field: str, where: str) -> str:
     if not isinstance(text, str):
         what = "has no field" if field not in row else "holds no text in its field"
         hint = (
-            f"Each line needs a field '{field}' with its text; on the command line and in Python another can be named."
+            f"Each line needs a field '{field}' with its text. Another is named with --field on the command line, "
+            "field= in Python, “Field of the text” on the page."
         )
         raise BadRequest(f"{where} {what} '{field}'.", hint)
     return sound(text, where)

@@ -75,7 +75,11 @@ it("sends a file with the field that holds its text, and says why one was refuse
       field: "body",
     }),
   );
-  server.on("POST /api/corpora", failure(400, "bad_request", "Line 2 has no text."));
+  server.on("POST /api/corpora", failure(400, "bad_request", "Line 2 has no text.", "Name a field."));
   await userEvent.upload(input, new File(["plain"], "other.txt"));
-  expect(await screen.findByRole("alert")).toHaveTextContent("Line 2 has no text.");
+  expect(await screen.findByRole("alert")).toHaveTextContent("Line 2 has no text. Name a field.");
+  const sent = server.calls.length;
+  await userEvent.upload(input, new File([""], "nothing.txt"));
+  await vi.waitFor(() => expect(screen.getByRole("alert").textContent).toBe("This file is empty."));
+  expect(server.calls).toHaveLength(sent);
 });

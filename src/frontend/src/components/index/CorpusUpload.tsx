@@ -1,4 +1,6 @@
 import { Anchor, FileButton, Group, Text } from "@mantine/core";
+import { useState } from "react";
+import { ApiError } from "@/api/client";
 import { useUploadCorpus } from "@/api/queries/indexes";
 import { fieldsOf } from "@/lib/corpus";
 import { corpusName } from "@/lib/corpusName";
@@ -6,9 +8,13 @@ import { corpusName } from "@/lib/corpusName";
 /** Takes a text file of the person's own as a corpus. */
 export function CorpusUpload({ onUploaded }: { onUploaded: (corpus: string) => void }) {
   const upload = useUploadCorpus();
+  const [empty, setEmpty] = useState(false);
   const take = async (file: File | null) => {
     if (!file) return;
     const content = await file.text();
+    const nothing = content.trim() === "";
+    setEmpty(nothing);
+    if (nothing) return upload.reset();
     const fields = fieldsOf(content);
     const lines = /\.jsonl?$/i.test(file.name);
     upload.mutate(
@@ -24,9 +30,10 @@ export function CorpusUpload({ onUploaded }: { onUploaded: (corpus: string) => v
   };
   return (
     <Group gap="xs">
-      {upload.error && (
+      {(empty || upload.error) && (
         <Text size="xs" c="var(--mantine-color-error)" role="alert">
-          {upload.error.message}
+          {empty ? "This file is empty." : upload.error?.message}
+          {!empty && upload.error instanceof ApiError && ` ${upload.error.hint}`}
         </Text>
       )}
       <FileButton accept=".txt,.jsonl,text/plain,application/jsonl" onChange={take}>
