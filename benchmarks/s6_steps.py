@@ -6,6 +6,7 @@ import itertools
 import random
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from live import Shape
 from support.process import program
 
 STEPS, QUERIES = 10_000, 500
+WARM_SECONDS = 8
 
 
 def measure() -> Iterator[Result]:
@@ -26,8 +28,9 @@ def measure() -> Iterator[Result]:
         opened = seconds(lambda: Trace.open(Path(home) / "traces" / f"{trace_id}.trace").step_count) * 1000
         chooser = random.Random(0)  # noqa: S311  # a choice of steps, no secret
         with program(Path(home)) as running:
-            # Once the bundled model is loaded; until then imports of torch hold the interpreter for most of the time.
+            # Once the server has warmed up: until then imports and compiled loops hold the interpreter for most of the time.
             running.post("/api/captures", prompt="23 + 45")
+            time.sleep(WARM_SECONDS)
             times = []
             for _ in range(QUERIES):
                 address = f"/api/traces/{trace_id}/steps/{chooser.randrange(STEPS)}"
