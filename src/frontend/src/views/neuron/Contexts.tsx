@@ -1,6 +1,7 @@
 import { Button, Center, Group, SegmentedControl, Switch, TextInput } from "@mantine/core";
 import { IconSearch, IconTextSize } from "@tabler/icons-react";
 import type { UseQueryResult } from "@tanstack/react-query";
+import { ApiError } from "@/api/client";
 import { type UnitAsked, useExamples } from "@/api/queries/neurons";
 import type { NeuronTop } from "@/api/types";
 import { EmptyState, ErrorNote } from "@/components/Notice";
@@ -74,7 +75,13 @@ export function Contexts({ asked, top, onPick }: ContextsProps) {
         </div>
       )}
       {answer.isPending && <RowSkeletons />}
-      {answer.error && <ErrorNote error={answer.error} onRetry={() => answer.refetch()} />}
+      {answer.error &&
+        (answer.error instanceof ApiError && answer.error.code === "bad_address" ? (
+          // Another try would end alike.
+          <ErrorNote error={answer.error} />
+        ) : (
+          <ErrorNote error={answer.error} onRetry={() => answer.refetch()} />
+        ))}
       {rows?.length === 0 && (
         <EmptyState
           icon={<IconTextSize size={24} />}

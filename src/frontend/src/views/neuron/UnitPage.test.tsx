@@ -2,6 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Comparison } from "@/api/types";
+import { card } from "@/testing/card";
 import { job, shortest } from "@/testing/driving";
 import { everyday, examples, INDEX_ID, index, model, neuronTop } from "@/testing/fixtures";
 import { expectAccessible, renderAt } from "@/testing/render";
@@ -299,7 +300,47 @@ describe("an index that is gone", () => {
   });
 });
 
+describe("a unit that is not there", () => {
+  it.each([
+    ["mlp_act.1:8", "A layer has 8 units of mlp_act, 0 to 7."],
+    ["mlp_act.2:0", "The model has 2 layers, 0 to 1."],
+    ["foo.1:2", "There is no hook point “foo”."],
+  ])("%s is told once, with nothing else", async (unit, why) => {
+    server.on("GET /api/indexes", { body: { indexes: [] } });
+    renderAt(`/neuron?unit=${unit}`, <NeuronView />);
+    expect(await screen.findByText(why)).toBeVisible();
+    expect(screen.getByText(`neuronscope/tiny has no ${unit}`)).toBeVisible();
+    expect(screen.getAllByRole("region")).toHaveLength(1);
+    expect(screen.queryByRole("button", { name: /Build|Try again/ })).toBeNull();
+  });
+
+  it.each([
+    ["with an index", [index()], "mlp_act.0:99"],
+    ["without one", [], "foo.1:2"],
+  ])("is told once by the server where the model is not loaded, %s", async (_what, indexes, unit) => {
+    server.on("GET /api/models", { body: { models: [model({ loaded: false, loaded_as: null })] } });
+    server.on("GET /api/indexes", { body: { indexes } });
+    server.on("GET /api/neurons/top", failure(400, "bad_address", "It is not there.", "Look."));
+    server.on("GET /api/neurons/examples", failure(400, "bad_address", "It is not there.", "Look."));
+    renderAt(`/neuron?unit=${unit}`, <NeuronView />);
+    await waitFor(() => {
+      expect(screen.getByRole("alert")).toHaveTextContent("It is not there.");
+      expect(screen.queryByRole("button", { name: /^Build|Try again/ })).toBeNull();
+    });
+  });
+});
+
 describe("a unit of another point", () => {
+  beforeEach(() => {
+    const layered = { doc: "", layers: [0, 1], refused: null };
+    const points = [
+      ...card.points,
+      { ...layered, point: "head_norm", axes: ["p", "h"] },
+      { ...layered, point: "resid_post", axes: ["p", "d"] },
+    ];
+    server.on("GET /api/models/card", { body: { ...card, points } });
+  });
+
   it("has a page over the indexes that hold it", async () => {
     const wide = index({ index_id: OTHER, points: ["mlp_act", "head_norm"] });
     server.on("GET /api/indexes", { body: { indexes: [index(), wide] } });

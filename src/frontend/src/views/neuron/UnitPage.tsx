@@ -1,5 +1,6 @@
 import { Stack } from "@mantine/core";
 import { IconActivity, IconCubeOff } from "@tabler/icons-react";
+import { ApiError } from "@/api/client";
 import { useModelCard, useModels } from "@/api/queries/models";
 import { useNeuronTop } from "@/api/queries/neurons";
 import { EmptyState, ErrorNote } from "@/components/Notice";
@@ -7,7 +8,7 @@ import { Panel } from "@/components/Panel";
 import { useTokenNeurons } from "@/components/TokenNeurons";
 import { formatUnit, type Unit } from "@/lib/address";
 import { isMissing } from "@/lib/models";
-import { unitCount } from "@/lib/points";
+import { NEURONS, noSuchUnit, unitCount } from "@/lib/points";
 import { useModelId, useParams } from "@/state/address";
 import { ActivationPanel } from "./ActivationPanel";
 import { Compared } from "./Compared";
@@ -36,19 +37,38 @@ export function UnitPage({ unit }: { unit: Unit }) {
   const { indexes, usable, chosen, indexId, gone } = useIndexFor([unit.point]);
   const asked = { modelId, unit: name, indexId };
   const options = readContexts(params);
-  const top = useNeuronTop(asked, options, indexId !== null);
+  const wrong = noSuchUnit(card.data, unit);
+  // Before the model is loaded, only the server knows which points there are.
+  const unsure = indexes.isSuccess && models.isSuccess && !loaded && !missing && unit.point !== NEURONS;
+  const top = useNeuronTop(asked, options, (indexId !== null || unsure) && wrong === null);
+  const refused = top.error instanceof ApiError && top.error.code === "bad_address";
   const tokenNeurons = useTokenNeurons(indexId, unit.point);
   const building = params.get("build") !== null && !missing;
 
+  const header = (
+    <NeuronHeader
+      unit={unit}
+      layers={card.data?.layers ?? null}
+      units={unitCount(card.data, unit.point)}
+      indexes={usable}
+      indexId={indexId}
+    />
+  );
+  if (wrong !== null)
+    return (
+      <Stack gap="sm">
+        {header}
+        <Panel title="No such unit">
+          <EmptyState icon={<IconActivity size={24} />} title={`${modelId} has no ${name}`}>
+            {wrong}
+          </EmptyState>
+        </Panel>
+      </Stack>
+    );
+
   return (
     <Stack gap="sm">
-      <NeuronHeader
-        unit={unit}
-        layers={card.data?.layers ?? null}
-        units={unitCount(card.data, unit.point)}
-        indexes={usable}
-        indexId={indexId}
-      />
+      {header}
       {gone && <IndexGone chosen={chosen} />}
       <div className={classes.columns}>
         <Stack gap="sm" miw={0}>
@@ -66,7 +86,7 @@ export function UnitPage({ unit }: { unit: Unit }) {
                 What drives this unit can be read once the model is loaded.
               </EmptyState>
             </Panel>
-          ) : indexes.data && indexId === null ? (
+          ) : indexes.data && indexId === null && !refused ? (
             <IndexBuilder points={[unit.point]} />
           ) : (
             <Contexts asked={asked} top={top} onPick={tokenNeurons.pick} />
@@ -74,7 +94,7 @@ export function UnitPage({ unit }: { unit: Unit }) {
           {chosen && <Compared key={name} unit={name} chosen={chosen} all={indexes.data?.indexes ?? []} />}
         </Stack>
         <Stack gap="sm" miw={0}>
-          {indexes.data && indexId === null ? (
+          {refused ? null : indexes.data && indexId === null ? (
             <Panel title="Tokens and n-grams">
               <EmptyState icon={<IconActivity size={24} />} title="They come with the index">
                 Which tokens and word sequences drive the unit is counted over its strongest contexts.
