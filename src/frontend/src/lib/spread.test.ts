@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { barsOf, decades, density } from "./spread";
+import { axisMarks, barsOf, decades, density } from "./spread";
 
 const EDGES = [-4, -2, -1, -0.001, 0.001, 1, 2, 4];
 const spread = (counts: number[]) => ({ edges: EDGES, counts, tokens: counts.reduce((a, b) => a + b, 0) });
@@ -49,3 +49,12 @@ it("marks powers of ten around the heights", () => {
   expect(decades([0.02, 90_000]).marks.length).toBeLessThanOrEqual(5);
   expect(decades([])).toMatchObject({ low: 0, high: 1 });
 });
+
+it.each([
+  ["in the middle", -1, 1.7, [-1, 0, 1.7]],
+  ["beside the lower end", -0.25, 1.7, [-0.25, 1.7]],
+  ["beside the upper end", -12, 0.2, [-12, 0.2]],
+  ["at an end or outside", 0, 3, [0, 3]],
+])("labels zero %s of an axis only where it has room", (_where, low, high, marks) =>
+  expect(axisMarks(low, high, 240)).toEqual(marks),
+);

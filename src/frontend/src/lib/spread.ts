@@ -1,6 +1,7 @@
 /** A unit's histogram as it is drawn: bars over its own range, as wide as an eye can tell apart. */
 
 import type { Spread } from "@/api/types";
+import { formatMark } from "./format";
 
 export interface Bar {
   from: number;
@@ -61,4 +62,17 @@ export function decades(heights: readonly number[]): { low: number; high: number
   const marks: number[] = [];
   for (let power = low; power <= high; power += every) marks.push(10 ** power);
   return { low, high, marks };
+}
+
+/** More than any digit of an axis's labels takes, px. */
+const DIGIT = 6.5;
+
+const labelWidth = (value: number) => formatMark(value).length * DIGIT;
+
+/** What is written below an axis `width` px wide: its ends, inside it, and zero at its place, unless it would touch one. */
+export function axisMarks(low: number, high: number, width: number): number[] {
+  const zero = (-low / (high - low)) * width;
+  const room = labelWidth(0);
+  const fits = zero - room > labelWidth(low) && zero + room < width - labelWidth(high);
+  return fits ? [low, 0, high] : [low, high];
 }

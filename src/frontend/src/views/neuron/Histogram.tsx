@@ -3,7 +3,7 @@ import { useElementSize } from "@mantine/hooks";
 import { useState } from "react";
 import type { NeuronTop, Spread } from "@/api/types";
 import { formatCount, formatMark, formatPercent, formatValue } from "@/lib/format";
-import { type Bar, barsOf, decades, density } from "@/lib/spread";
+import { axisMarks, type Bar, barsOf, decades, density } from "@/lib/spread";
 import classes from "./Histogram.module.css";
 
 const HEIGHT = 124;
@@ -41,7 +41,7 @@ export function Histogram({ spread, stats }: HistogramProps) {
     height > 0 ? PAD.top + (1 - Math.max(0, share(height))) * inner.height : PAD.top + inner.height;
   const floor = PAD.top + inner.height;
   const ticks = log ? scale.marks : [most / 2, most];
-  const marks = [low, ...(low < 0 && high > 0 ? [0] : []), high];
+  const marks = axisMarks(low, high, inner.width);
   return (
     <div ref={ref}>
       <svg
