@@ -50,7 +50,7 @@ export function UnitPage({ unit }: { unit: Unit }) {
       unit={unit}
       layers={card.data?.layers ?? null}
       units={unitCount(card.data, unit.point)}
-      indexes={usable}
+      indexes={wrong === null ? usable : []}
       indexId={indexId}
     />
   );
