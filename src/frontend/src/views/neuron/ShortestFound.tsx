@@ -41,7 +41,8 @@ export function ShortestFound({ shorten, onRun }: FoundProps) {
       ) : lost ? (
         <Group gap="xs">
           <Text size="xs" c="dimmed">
-            The search that this address names is not known here{onRun ? "." : "; start it anew with “shorten”."}
+            The search that this address names is not known here
+            {onRun ? "." : "; start it anew with “shorten”."}
           </Text>
           {onRun && (
             <Button size="compact-xs" variant="default" onClick={onRun}>
