@@ -57,7 +57,8 @@ export const COLUMNS: readonly Column[] = [
   {
     sort: "kurtosis",
     head: "kurtosis",
-    about: "Excess over a normal distribution's: high where few tokens drive it far",
+    about:
+      "Excess over a normal distribution's, over a sample of the corpus: high where few tokens drive it far",
     descending: true,
     show: (row) => (row.kurtosis === null ? "–" : formatValue(row.kurtosis)),
   },
