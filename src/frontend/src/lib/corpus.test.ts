@@ -5,6 +5,7 @@ it.each([
   ["roneneldan/TinyStories", "hf:roneneldan/TinyStories"],
   [" hf:wikitext:wikitext-2-raw-v1:test ", "hf:wikitext:wikitext-2-raw-v1:test"],
   ["https://huggingface.co/datasets/roneneldan/TinyStories/", "hf:roneneldan/TinyStories"],
+  ["wikitext::train[:1%]", "hf:wikitext::train[:1%]"],
   ["", null],
   ["a/b/c", null],
   ["../up", null],

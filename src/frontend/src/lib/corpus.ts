@@ -6,7 +6,8 @@ import type { CorpusEntry } from "@/api/types";
 export const HUB = "hf:";
 
 /** As the server takes it: `NAME`, `OWNER/NAME`, then a configuration and a split. */
-const HUB_NAME = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?(:[\w.[\]%:-]{0,100}){0,2}$/;
+const HUB_NAME =
+  /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?(:[\w.-]{0,100}(:[\w.-]{0,100}(\[[\w%:-]{0,60}\])?)?)?$/;
 
 /** `OWNER/NAME` as typed, with or without `hf:` or the hub's address before it; null where it names no data set. */
 export function hubCorpus(typed: string): string | null {
