@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from neuronscope.capture.fused import reduce_rows
-from neuronscope.capture.fused_cpu import attention_rows, attention_summaries
+from neuronscope.capture.fused_cpu import attention_summaries
 from neuronscope.capture.reduce import tensor_stats
 from neuronscope.core.stats import STATS
 
@@ -88,16 +88,27 @@ def test_what_is_no_number_shows_and_infinities_stay() -> None:
 
 
 @pytest.mark.parametrize(("keys", "top"), [(1, 8), (5, 8), (48, 8), (700, 8)])
-def test_attention_summaries_are_those_of_softmax(keys: int, top: int) -> None:
+@pytest.mark.parametrize("spread", [1, 8])
+def test_attention_summaries_are_those_of_softmax(keys: int, top: int, spread: int) -> None:
     torch.manual_seed(keys)
-    # Two layers of six heads that share three sets of keys.
-    queries = [torch.randn(3, 2, 16) for _ in range(2)]
-    held = [torch.randn(3, keys + 5, 16)[:, :keys] for _ in range(2)]
-    logs = attention_rows([q.numpy() for q in queries], [k.numpy() for k in held], 0.25).reshape(-1, keys)
-    weights, found, entropy = attention_summaries(np.exp(logs), logs, top)
-    scores = torch.stack([q @ k.transpose(1, 2) for q, k in zip(queries, held, strict=True)]).reshape(-1, keys) * 0.25
-    expected = torch.softmax(scores.double(), dim=-1)
+    # Two layers of six heads that share three sets of keys, which lie in a cache with room; queries as they are split off.
+    queries = [spread * torch.randn(1, 1, 6, 20)[..., :16].transpose(1, 2) for _ in range(2)]
+    held = [torch.randn(1, 3, keys + 5, 16)[:, :, :keys] for _ in range(2)]
+    weights, found, entropy = attention_summaries(queries, held, 0.25, top)
+    shared = [key.repeat_interleave(2, dim=1).double() for key in held]
+    scores = torch.cat([q.double() @ k.transpose(2, 3) for q, k in zip(queries, shared, strict=True)])[:, :, 0] * 0.25
+    expected = torch.softmax(scores, dim=-1)
     best = expected.topk(min(top, keys), dim=-1)
-    np.testing.assert_allclose(weights, best.values, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(weights, best.values, rtol=2e-5, atol=1e-7)
     np.testing.assert_array_equal(found, best.indices)
     np.testing.assert_allclose(entropy, torch.special.entr(expected).sum(-1), atol=1e-5)
+
+
+def test_attention_to_a_key_that_is_no_number_is_none() -> None:
+    query, key = torch.randn(1, 2, 1, 16), torch.randn(1, 2, 9, 16)
+    key[0, 1, 4, 2] = torch.nan
+    weights, places, entropy = attention_summaries([query], [key], 1.0, 4)
+    assert np.isfinite(weights[0, 0]).all()
+    assert np.isnan(weights[0, 1]).all()
+    assert np.isnan(entropy[0]).tolist() == [False, True]
+    assert ((places >= 0) & (places < 9)).all()

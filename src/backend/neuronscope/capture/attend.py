@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from neuronscope.capture.fused import halve
-from neuronscope.capture.fused_cpu import attention_rows, attention_summaries
+from neuronscope.capture.fused_cpu import attention_summaries, side_by_side
 from neuronscope.capture.taps import read_taps
 from neuronscope.capture.watch import Arrays
 from neuronscope.core.address import Address
@@ -38,9 +38,10 @@ class AttentionWatch:
         self._own: list[Address] = []
         self._rows: dict[Address, Tensor] = {}
         self._held: list[Seen] = []
-        self._calls: dict[Address, AttentionCall] = {}
+        self._calls: dict[tuple[object, ...], tuple[list[Address], list[AttentionCall]]] = {}
         self._grouped: list[tuple[list[Address], tuple[int, ...]]] = []
-        self._seen = 0
+        self.seen = 0
+        """Tokens that the model has seen after this step."""
         self._configs = configs_of(loaded.model)
         self.addresses = list(addresses)
         self._names = {address: str(address) for address in self.addresses}
@@ -59,7 +60,8 @@ class AttentionWatch:
         """Around one pass over ``processed`` tokens, after which the model has seen ``seen`` in all."""
         self._rows.clear()
         self._held.clear()
-        self._seen = seen
+        self._calls.clear()
+        self.seen = seen
         with ExitStack() as stack:
             if self._layers:
                 # Only held, not computed: between two layers every line of ours runs on a cold cache.
@@ -84,26 +86,37 @@ class AttentionWatch:
         for addresses, rows in self._apart():
             self._grouped.append((addresses, tuple(rows.shape[1:])))
             found += _summary(rows) if summary else [rows]
+        self._calls.clear()
         return found
 
-    def _together(self) -> Iterator[tuple[list[Address], list[AttentionCall]]]:
+    def plain_calls(self) -> list[tuple[list[Address], list[AttentionCall]]] | None:
+        """The step's calls, those together that are of one form; ``None`` where not all are of one query, without a mask, and
+        as :func:`side_by_side` says. They are there until :meth:`reduce`."""
+        found = self._together()
+        if self._rows or not all(side_by_side(calls[0].query, calls[0].key) for _, calls in found):
+            return None
+        return found
+
+    def _together(self) -> list[tuple[list[Address], list[AttentionCall]]]:
         """Calls of one query that look at as many keys, without a mask; rows of the others are left for :meth:`_apart`."""
-        together: dict[tuple[object, ...], list[Address]] = {}
         for seen in self._held:
             address = self._layers.get(seen[0])
             if address is None:
                 continue
             call = call_of(seen)
-            call = self._calls[address] = call if self._tier == "full_matrix" else call.last()
-            if call.query.shape[2] == 1 and call.mask is None and call.query.shape[0] == 1:
-                kind = (call.query.shape[1], call.key.shape, call.scaling)
-                together.setdefault(kind, []).append(address)
+            if self._tier != "full_matrix":
+                call = call.last()
+            query, key = call.query, call.key
+            batch, heads, queries, _ = query.shape
+            if queries == 1 and call.mask is None and batch == 1:
+                kind = (heads, query.stride(), key.shape, key.stride(), call.scaling)
+                addresses, calls = self._calls.setdefault(kind, ([], []))
+                addresses.append(address)
+                calls.append(call)
             else:
                 self._rows[address] = call.weights()[0]
-        for addresses in together.values():
-            yield addresses, [self._calls[address] for address in addresses]
         self._held.clear()
-        self._calls.clear()
+        return list(self._calls.values())
 
     def _apart(self) -> Iterator[tuple[list[Address], Tensor]]:
         """Rows ``[layer, h, p, k]`` of the layers that look at as many keys."""
@@ -118,7 +131,7 @@ class AttentionWatch:
         """Entries as tables, from the arrays that :meth:`reduce` gave, now on the CPU."""
         found: list[EntryTable] = []
         for group, shape in self._grouped:
-            names, first = [self._names[address] for address in group], self._seen - shape[2]
+            names, first = [self._names[address] for address in group], self.seen - shape[2]
             table = EntryTable(names, [shape] * len(group), range(len(group)))
             if self._tier == "summary":
                 found.append(self._summaries(table, arrays, first))
@@ -128,7 +141,7 @@ class AttentionWatch:
 
     def _summaries(self, table: EntryTable, arrays: Arrays, first: int) -> EntryTable:
         weights, keys, entropy = next(arrays), next(arrays) + first, next(arrays)
-        kind = index_dtype(self._seen)
+        kind = index_dtype(self.seen)
         keys = keys.astype(np.uint16 if kind == "u16" else np.uint32)
         table.common = {
             "kind": "attention_summary",
@@ -155,14 +168,10 @@ class AttentionWatch:
 def _summary_of_calls(calls: list[AttentionCall]) -> list[Tensor]:
     """:func:`_summary` of :func:`rows_together`."""
     first = calls[0]
-    if first.query.device.type != "cpu" or first.query.dtype != torch.float32:
+    if not side_by_side(first.query, first.key):
         return _summary(rows_together(calls))
-    _, heads, _, width = first.query.shape
-    kv_heads, keys = first.key.shape[1:3]
-    queries = [call.query.numpy().reshape(kv_heads, heads // kv_heads, width) for call in calls]
-    logs = attention_rows(queries, [call.key.numpy()[0] for call in calls], first.scale).reshape(-1, keys)
-    reduced = attention_summaries(np.exp(logs), logs, TOP_KEYS)
-    return [torch.from_numpy(array).view(len(calls), heads, *array.shape[1:]) for array in reduced]
+    reduced = attention_summaries([call.query for call in calls], [call.key for call in calls], first.scale, TOP_KEYS)
+    return [torch.from_numpy(array) for array in reduced]
 
 
 def _summary(rows: Tensor) -> list[Tensor]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from neuronscope.capture.reduce import SPARSE_BELOW
 
@@ -28,39 +32,66 @@ def stats_and_strongest(rows: F32, count: int | None) -> tuple[F32, I32 | None, 
     return (stats, None, None) if count is None else (stats, indices, values)
 
 
+def rows_in_place(tensors: Sequence[Tensor], size: int, count: int) -> tuple[F32, I32, F32]:
+    """The same of float32 tensors of ``size`` values each, read where they lie: :func:`plain` holds for each of them."""
+    from neuronscope.capture.kernels import reduce_at
+
+    wanted = min(count, size)
+    stats = np.empty((len(tensors), 7), np.float32)
+    indices, values = np.empty((len(tensors), wanted), np.int32), np.empty((len(tensors), wanted), np.float32)
+    place, below = p99_place(size)
+    addresses = np.array([tensor.data_ptr() for tensor in tensors])
+    reduce_at(addresses, SPARSE_BELOW, below, place - below, size, stats, indices, values)
+    return stats, indices, values
+
+
+def plain(tensor: Tensor, size: int) -> bool:
+    """Whether a tensor is so many float32 values, some at least, side by side in the CPU's memory."""
+    return tensor.dtype is torch.float32 and tensor.is_cpu and tensor.numel() == size > 0 and tensor.is_contiguous()
+
+
+def side_by_side(query: Tensor, key: Tensor) -> bool:
+    """Whether :func:`attention_summaries` can read them: float32 on the CPU, the values of a head and position together."""
+    return query.is_cpu and query.dtype is key.dtype is torch.float32 and query.stride(3) == key.stride(3) == 1
+
+
 def p99_place(size: int) -> tuple[float, int]:
     """Where the 99th percentile lies among that many values in order, and the place just below it."""
     place = 0.99 * (size - 1)
     return place, int(place)
 
 
-def attention_rows(queries: list[F32], keys: list[F32], scale: float) -> F32:
-    """Scaled scores ``[layer, g, h / g, k]`` of ``[g, h / g, e]`` and ``[g, k, e]``, less the largest of their row."""
-    shape = (len(queries), *queries[0].shape[:2], keys[0].shape[1])
-    scores = np.empty(shape, np.float32)
-    for place, query, key in zip(scores, queries, keys, strict=True):
-        np.matmul(query, key.transpose(0, 2, 1), out=place)
-    scores *= np.float32(scale)
-    scores -= scores.max(axis=-1, keepdims=True)
-    return scores
+def attention_summaries(
+    queries: Sequence[Tensor], keys: Sequence[Tensor], scale: float, top: int
+) -> tuple[F32, I32, F32]:
+    """Weights and keys ``[call, h, top]``, heaviest first, and entropy ``[call, h]`` in nats, of the softmax over keys.
 
-
-def attention_summaries(rows: F32, logs: F32, top: int) -> tuple[F32, I32, F32]:
-    """Weights and keys ``[row, top]``, heaviest first, and entropy ``[row]``, of ``rows = exp(logs)`` ``[row, key]``.
-
-    ``logs`` are as :func:`attention_rows` gives them.
+    ``queries`` are ``[1, h, 1, e]`` and ``keys [1, g, k, e]``, each of one shape and one layout, for which
+    :func:`side_by_side` holds.
     """
-    from neuronscope.capture.kernels import summarise_attention
+    from neuronscope.capture.attention_kernel import summarise_attention
 
-    height, held = len(rows), min(top, rows.shape[1])
-    weights, keys = np.empty((height, held), np.float32), np.empty((height, held), np.int32)
-    entropy = np.empty(height, np.float32)
-    summarise_attention(rows, logs, held, weights, keys, entropy)
-    return weights, keys, entropy
+    _, heads, _, width = queries[0].shape
+    _, shared, count, _ = keys[0].shape
+    held = min(top, count)
+    weights, places = np.empty((len(queries), heads, held), np.float32), np.empty((len(queries), heads, held), np.int32)
+    entropy = np.empty((len(queries), heads), np.float32)
+    summarise_attention(
+        np.array([query.data_ptr() for query in queries]),
+        np.array([key.data_ptr() for key in keys]),
+        (heads, heads // shared, count, width),
+        (queries[0].stride(1), keys[0].stride(1), keys[0].stride(2)),
+        np.float32(scale),
+        weights.reshape(-1, held),
+        places.reshape(-1, held),
+        entropy.reshape(-1),
+    )
+    return weights, places, entropy
 
 
 def prepare() -> None:
     """Compile the loops, or read them from where they were kept, before a first run waits for it."""
     rows = np.zeros((1, 2), np.float32)
     stats_and_strongest(rows, 1)
-    attention_summaries(np.exp(rows), rows, 1)
+    one = torch.zeros(1, 1, 1, 2)
+    attention_summaries([one], [one], 1.0, 1)

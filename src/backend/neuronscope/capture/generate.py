@@ -226,7 +226,7 @@ class Generation:
             self._taps.collect()
             logits = output.logits[0, -1].float()
             chosen = sampler.choose(logits, self._resolved.config.logits_topk)
-            reduced = [*chosen, *self._watch.reduce(), *self._attention.reduce(), *self._changes.reduce()]
+            reduced = [*chosen, *self._entries.reduce(), *self._changes.reduce()]
             token = chosen[0]
             return token, iter(cross(reduced)), logits.shape[-1]
 

@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from neuronscope.capture.pointers import floats_at
+
 F32 = NDArray[np.float32]
 U32 = NDArray[np.uint32]
 I32 = NDArray[np.int32]
@@ -35,27 +37,53 @@ def reduce_rows(
     at this place of the row in order to the next. Among equals the first comes first; what is no number counts as largest.
     """
     height, size = rows.shape
-    count = indices.shape[1]
-    above = size - below
-    bins = np.empty(BINS, np.int32)
-    near = np.empty(size + 1, np.int64)
+    bins, near = np.empty(BINS, np.int32), np.empty(size + 1, np.int64)
     for n in range(height):
-        row, raw = rows[n], bits[n]
-        total, square = _sums(row)
-        mean = total / size
-        low, high = _extremes(row, raw)
-        if total != total and np.isnan(row).any():
-            low = high = np.nan
-        small = _small(row, np.float32(sparse_below) * np.float32(max(high, -low)))
-        stats[n, MEAN], stats[n, STD], stats[n, L2] = mean, math.sqrt(_spread(row, mean) / size), math.sqrt(square)
-        stats[n, MIN], stats[n, MAX], stats[n, SPARSITY] = low, high, small / size
-        if count:
-            bins[:] = 0
-            for i in range(size):
-                bins[(raw[i] & MAGNITUDE) >> SHIFT] += 1
-            largest = np.float32(max(high, -low))
-            _strongest(row, raw, bins, _top_bin(largest), near, indices[n], values[n])
-        stats[n, P99] = _percentile(row, raw, bins, near, values[n], above, share)
+        _reduce(rows[n], bits[n], sparse_below, size - below, share, stats[n], indices[n], values[n], bins, near)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def reduce_at(
+    addresses: I64, sparse_below: float, below: int, share: float, size: int, stats: F32, indices: I32, values: F32
+) -> None:
+    """:func:`reduce_rows` of rows of so many values that lie at these addresses in memory."""
+    bins, near = np.empty(BINS, np.int32), np.empty(size + 1, np.int64)
+    for n in range(len(addresses)):
+        row = floats_at(addresses[n], size)
+        raw = row.view(np.uint32)
+        _reduce(row, raw, sparse_below, size - below, share, stats[n], indices[n], values[n], bins, near)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _reduce(
+    row: F32,
+    raw: U32,
+    sparse_below: float,
+    above: int,
+    share: float,
+    stats: F32,
+    indices: I32,
+    values: F32,
+    bins: I32,
+    near: I64,
+) -> None:
+    """One row; ``bins`` and ``near`` are room to work in."""
+    size = len(row)
+    total, square = _sums(row)
+    mean = total / size
+    low, high = _extremes(row, raw)
+    if total != total and np.isnan(row).any():
+        low = high = np.nan
+    largest = np.float32(max(high, -low))
+    small = _small(row, np.float32(sparse_below) * largest)
+    stats[MEAN], stats[STD], stats[L2] = mean, math.sqrt(_spread(row, mean) / size), math.sqrt(square)
+    stats[MIN], stats[MAX], stats[SPARSITY] = low, high, small / size
+    if len(indices):
+        bins[:] = 0
+        for i in range(size):
+            bins[(raw[i] & MAGNITUDE) >> SHIFT] += 1
+        _strongest(row, raw, bins, _top_bin(largest), near, indices, values)
+    stats[P99] = _percentile(row, raw, bins, near, values, above, share)
 
 
 # A sum may be taken in any order, so that several values are added at once.
@@ -237,32 +265,3 @@ def _value(key: np.int64) -> float:
     bits = np.empty(1, np.uint32)
     bits[0] = np.uint32(key & MAGNITUDE) if key >> 31 else np.uint32(~np.uint32(key))
     return float(bits.view(np.float32)[0])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def summarise_attention(raised: F32, logs: F32, top: int, weights: F32, keys: I32, entropy: F32) -> None:
-    """Heaviest ``keys`` and ``weights [row, top]`` and ``entropy [row]`` in nats, of exp(score - largest score) ``[row, key]``.
-
-    ``logs`` are those differences. Weights are normalised here: entropy is log(sum) - sum(weight * difference).
-    """
-    for n in range(raised.shape[0]):
-        row = raised[n]
-        total, mixed = 0.0, 0.0
-        for k in range(row.shape[0]):
-            total += row[k]
-            if row[k] > 0:
-                mixed += row[k] * logs[n, k]
-        entropy[n] = math.log(total) - mixed / total
-        held = 0
-        for k in range(row.shape[0]):
-            value = row[k]
-            if held == top and value <= weights[n, top - 1]:
-                continue
-            j = held if held < top else top - 1
-            while j > 0 and weights[n, j - 1] < value:
-                weights[n, j], keys[n, j] = weights[n, j - 1], keys[n, j - 1]
-                j -= 1
-            weights[n, j], keys[n, j] = value, k
-            held = min(top, held + 1)
-        for j in range(top):
-            weights[n, j] /= total

@@ -6,14 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from torch import Tensor
+
 from neuronscope.capture.attend import AttentionWatch
 from neuronscope.capture.budget import fit, fits
+from neuronscope.capture.step_sheet import StepSheet
 from neuronscope.capture.watch import Watch
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
 from neuronscope.traces.codec import WHOLE
-from neuronscope.traces.packed import EntryPacker
-from neuronscope.traces.payloads import index_dtype
+from neuronscope.traces.packed import EntryPacker, PackedEntries, pack_entry
+from neuronscope.traces.payloads import index_dtype, size_of
+from neuronscope.traces.sheet import Sheet
 from neuronscope.traces.tables import in_order
 
 LOGITS = "logits"
@@ -25,22 +29,36 @@ class StepEntries:
     def __init__(self, watch: Watch, attention: AttentionWatch, resolved: Resolved) -> None:
         self._watch, self._attention, self._resolved = watch, attention, resolved
         self._packer = EntryPacker()
+        self._sheet = StepSheet(watch, attention, resolved)
+        self._filled: Sheet | None = None
         self._names = [*watch.names, *attention.names]
+        self._with_logits = LOGITS in watch.names
+
+    def reduce(self) -> list[Tensor]:
+        """The step's results on the model's device, in the order in which :meth:`take` takes them back."""
+        self._filled = None if self._with_logits else self._sheet.pack()
+        return [] if self._filled is not None else [*self._watch.reduce(), *self._attention.reduce()]
 
     def take(
         self, arrays: Iterator[Any], ids: Any, raw: Any, vocabulary: int
     ) -> tuple[Sequence[Entry], dict[str, Any] | None]:
-        """The entries within the step's budget, and what was dropped, from the arrays that both watches reduced to.
+        """The entries within the step's budget, and what was dropped, from the arrays that :meth:`reduce` gave.
 
         ``ids`` and ``raw`` are the likeliest tokens and their logits, of so large a ``vocabulary``.
         """
+        if (sheet := self._filled) is not None:
+            beside = _top_logits(ids, raw, vocabulary)
+            data = b"".join((sheet.data.data, *map(pack_entry, beside)))
+            size = sheet.size + sum([size_of(entry.payload) for entry in beside])
+            return PackedEntries(data, sheet.count + len(beside), size), None
         watched = self._watch.tables(arrays)
         seen = [] if watched is not None else self._watch.entries(arrays)
         tables = [*(watched or ()), *self._attention.tables(arrays)]
-        if watched is not None and LOGITS not in self._watch.names:
+        if watched is not None and not self._with_logits:
             beside = _top_logits(ids, raw, vocabulary)
             stored_apart = any(table.common is not None and table.common["kind"] in WHOLE for table in tables)
             if not stored_apart and fits(tables, beside, len(ids), self._resolved):
+                self._sheet.learn(tables, self._names, len(beside))
                 return self._packer.pack(tables, self._names, beside), None
         seen += [entry for table in tables for entry in table.entries()]
         entries = _with_top_logits(in_order(seen, self._names), ids, raw, vocabulary)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neuronscope.capture.fused import halve, reduce_rows
+from neuronscope.capture.fused_cpu import plain
 from neuronscope.capture.tiles import Tiles
 from neuronscope.core.address import Address
 from neuronscope.core.events import Entry
@@ -114,6 +115,15 @@ class Watch:
         """Tensors ``[1, 1, …]`` of a step of one token, as :meth:`HeldTaps.collect` gives them; they change no more."""
         copied = self._taken
         self._taken = (copied[0] + addresses, copied[1] + tensors) if copied[0] else (addresses, tensors)
+
+    def plain_rows(self) -> list[tuple[_Group, list[Tensor]]] | None:
+        """The groups of a step of one token with the tensors that are their rows; ``None`` where it isn't as the last one, or
+        some tensor is not float32 in one piece on the CPU. They are there until :meth:`reduce`."""
+        addresses, tensors = self._taken
+        if self._long or not self._layout.fits(addresses, tensors):
+            return None
+        found = [(group, [tensors[n] for n in group.sources]) for group in self._layout.groups]
+        return found if all(plain(row, group.width) for group, rows in found for row in rows) else None
 
     def _lay_out(self) -> list[tuple[_Group, Tensor]]:
         """The groups of the layout and their rows."""

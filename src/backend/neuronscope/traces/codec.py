@@ -137,6 +137,8 @@ def _without_values(payload: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def whole_tensors(step: Step) -> list[tuple[str, str, str, bytes]]:
     """Address, dtype, shape as JSON, and the safetensors buffer of each payload of the kinds in :data:`WHOLE`."""
+    if isinstance(step.entries, PackedEntries):
+        return []  # they hold none, and unpacking them would take longer than writing them
     return [
         (e.address, _NAMES[e.payload["dtype"]], _shape_text(e.shape), _pack_encoded(e.payload, e.shape))
         for e in step.entries

@@ -118,8 +118,7 @@ class EntryPacker:
         return heads
 
     def _name(self, name: str) -> bytes:
-        found: bytes = b"\x84" + _pack("address") + _pack(name)
-        self._names[name] = found
+        found = self._names[name] = _packed_name(name)
         return found
 
     def _shape(self, shape: tuple[int, ...]) -> bytes:
@@ -127,7 +126,7 @@ class EntryPacker:
         if found is None:
             if len(self._shapes) >= MOST:
                 self._shapes.clear()  # attention's grow with the text
-            found = self._shapes[shape] = _pack("shape") + _pack(shape)
+            found = self._shapes[shape] = _packed_shape(shape)
         return found
 
     def _rest(self, table: EntryTable) -> list[bytes]:
@@ -139,7 +138,7 @@ class EntryPacker:
         if found is None:
             if len(self._forms) >= MOST:
                 self._forms.clear()
-            form, holes = _form(table)
+            form, holes = rest_of_entry(table)
             found = self._forms[key] = np.tile(np.frombuffer(form, np.uint8), (height, 1)), holes
         whole, holes = found
         columns: list[NDArray[Any]] = []
@@ -152,8 +151,23 @@ class EntryPacker:
         return [data[n : n + width] for n in range(0, height * width, width)]
 
 
-def _form(table: EntryTable) -> tuple[bytes, list[slice]]:
-    """The rest of an entry with zeros where numbers belong, and these places."""
+def pack_entry_head(name: str, shape: tuple[int, ...]) -> bytes:
+    """The first two pairs of an entry's map of four."""
+    return _packed_name(name) + _packed_shape(shape)
+
+
+def _packed_name(name: str) -> bytes:
+    packed: bytes = b"\x84" + _pack("address") + _pack(name)
+    return packed
+
+
+def _packed_shape(shape: tuple[int, ...]) -> bytes:
+    packed: bytes = _pack("shape") + _pack(shape)
+    return packed
+
+
+def rest_of_entry(table: EntryTable) -> tuple[bytes, list[slice]]:
+    """What follows the head of a table's entries, with zeros where numbers belong, and these places: statistics, columns."""
     parts: list[bytes] = []
     holes: list[int] = []
     if table.stats is None:

@@ -1,0 +1,138 @@
+"""A loop over the heads of many layers, compiled by numba: where one query looks, read from keys as they lie in the cache.
+
+Of a step's time on a CPU most goes to waiting for the keys; each is read once, and nothing of their size is made.
+Compiled at first use, in some seconds, and kept on the disk for later starts.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from neuronscope.capture.pointers import floats_at
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+LOWEST = np.float32(-87.0)
+"""Below this a float32 exponential is no normal number; it counts as this one, which is 1e-38 of the largest."""
+LOG2_E = np.float32(1.4426950408889634)
+LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+"""The logarithm of 2 in two parts, the first so short that a whole multiple of it is exact (Cody and Waite 1980)."""
+TERMS = tuple(np.float32(1 / math.factorial(n)) for n in range(7, -1, -1))
+"""Taylor's for the exponential, which is wanted within half a logarithm of 2 of zero: there the next is below 1e-8."""
+P7, P6, P5, P4, P3, P2, P1, P0 = TERMS
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def summarise_attention(
+    queries: I64,
+    keys: I64,
+    sizes: tuple[int, int, int, int],
+    strides: tuple[int, int, int],
+    scale: np.float32,
+    heaviest: F32,
+    places: I32,
+    entropy: F32,
+) -> None:
+    """Fill ``heaviest`` weights and their ``places [call · h, top]``, heaviest first, and ``entropy [call · h]`` in nats.
+
+    ``queries`` and ``keys`` are addresses in memory of float32 ``[h, e]`` and ``[g, k, e]``, one of each a call. ``sizes`` are
+    h, h / g, k and e; ``strides``, in values, from head to head of queries and of keys, and from key to key. Weights are the
+    softmax of ``scale · query · key``; entropy is log(sum) - sum(weight · difference from the largest score).
+    """
+    heads, group, count, width = sizes
+    query_head, key_head, key_next = strides
+    scores, raised = np.empty(count, np.float32), np.empty(count, np.float32)
+    bits = np.empty(count, np.int32)
+    powers = bits.view(np.float32)
+    for row in range(len(queries) * heads):
+        call, head = row // heads, row % heads
+        query = floats_at(queries[call] + 4 * head * query_head, width)
+        key = floats_at(keys[call] + 4 * (head // group) * key_head, (count - 1) * key_next + width)
+        _score(query, key, key_next, scale, scores)
+        _raise(scores, _largest(scores), raised, bits)
+        total, mixed = _sums(scores, raised, powers)
+        entropy[row] = math.log(total) - mixed / total
+        _heaviest(raised, total, heaviest[row], places[row])
+
+
+# A sum may be taken in any order, so that several values are added at once.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _score(query: F32, key: F32, step: int, scale: np.float32, scores: F32) -> None:
+    count, width = len(scores), len(query)
+    whole = count - count % 4
+    for k in range(0, whole, 4):
+        # Four keys at a time: a value of the query is read once for them, and their sums don't wait for each other.
+        first, second = key[k * step : k * step + width], key[(k + 1) * step : (k + 1) * step + width]
+        third, fourth = key[(k + 2) * step : (k + 2) * step + width], key[(k + 3) * step : (k + 3) * step + width]
+        a, b, c, d = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for e in range(width):
+            value = query[e]
+            a += value * first[e]
+            b += value * second[e]
+            c += value * third[e]
+            d += value * fourth[e]
+        scores[k], scores[k + 1], scores[k + 2], scores[k + 3] = a * scale, b * scale, c * scale, d * scale
+    for k in range(whole, count):
+        a = np.float32(0)
+        for e in range(width):
+            a += query[e] * key[k * step + e]
+        scores[k] = a * scale
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
+def _largest(values: F32) -> np.float32:
+    found: np.float32 = values[0]
+    for value in values:
+        found = max(found, value)
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _raise(scores: F32, largest: np.float32, raised: F32, bits: I32) -> None:
+    """Scores become differences from the largest, whose exponential is ``raised`` times the power of 2 with these ``bits``."""
+    for k in range(len(scores)):
+        below = scores[k] - largest
+        scores[k] = below
+        # What is no number stays none: it compares false.
+        value = LOWEST if below < LOWEST else below
+        power = np.float32(math.floor(value * LOG2_E + np.float32(0.5)))
+        bits[k] = (np.int32(power) + np.int32(127)) << np.int32(23)
+        rest = value - power * LN2_HIGH - power * LN2_LOW
+        raised[k] = ((((((P7 * rest + P6) * rest + P5) * rest + P4) * rest + P3) * rest + P2) * rest + P1) * rest + P0
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _sums(below: F32, raised: F32, powers: F32) -> tuple[float, float]:
+    """The exponentials, put together in their place, are added up: themselves, and times their logarithms."""
+    total, mixed = 0.0, 0.0
+    for k in range(len(below)):
+        value = raised[k] * powers[k]
+        raised[k] = value
+        total += np.float64(value)
+        mixed += np.float64(value) * np.float64(below[k])
+    return total, mixed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _heaviest(raised: F32, total: float, weights: F32, keys: I32) -> None:
+    top, held, least = len(weights), 0, np.float32(-1)
+    for k in range(len(raised)):
+        value = raised[k]
+        if value <= least:
+            continue
+        j = held if held < top else top - 1
+        while j > 0 and weights[j - 1] < value:
+            weights[j], keys[j] = weights[j - 1], keys[j - 1]
+            j -= 1
+        weights[j], keys[j] = value, k
+        held = min(top, held + 1)
+        if held == top:
+            least = weights[top - 1]
+    for j in range(top):
+        weights[j] /= total

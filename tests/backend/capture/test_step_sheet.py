@@ -1,0 +1,128 @@
+"""The short way of a step on a CPU gives the bytes of the long one, whatever the step is like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from neuronscope.capture.lay_kernel import halve_bits
+from neuronscope.capture.step_sheet import StepSheet
+from neuronscope.core.events import Step
+from neuronscope.models.loaded import LoadedModel
+from neuronscope.models.loading.loader import load
+from neuronscope.models.loading.sources import BUNDLED_ID, Sources
+from neuronscope.traces.codec import step_body
+from neuronscope.traces.sheet import Sheet
+from support.families import FAMILIES
+from support.runs import run, steps, tiny
+
+STEPS = 16
+"""More than the 8 keys that are named."""
+PROMPTS = ("ab", "ab" * 20)
+
+Ways = tuple[list[Step], list[Step], int]
+
+
+def _both(
+    monkeypatch: pytest.MonkeyPatch, loaded: LoadedModel, prompt: str, config: dict[str, Any], **more: Any
+) -> Ways:
+    """The steps by the short way, by the long one, and how many of them went the short way."""
+    pack, short = StepSheet.pack, []
+
+    def counted(self: StepSheet) -> Sheet | None:
+        sheet = pack(self)
+        if sheet is not None:
+            short.append(sheet)
+        return sheet
+
+    monkeypatch.setattr(StepSheet, "pack", counted)
+    found = steps(run(loaded, STEPS, config, prompt=prompt, **more))
+    monkeypatch.setattr(StepSheet, "pack", lambda _self: None)
+    return found, steps(run(loaded, STEPS, config, prompt=prompt, **more)), len(short)
+
+
+def _assert_equal(found: list[Step], expected: list[Step]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        assert step_body(one) == step_body(other), one.step
+        assert getattr(one.entries, "size", None) == getattr(other.entries, "size", None)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch, family: str, prompt: str) -> None:
+    found, expected, _ = _both(monkeypatch, tiny(family), prompt, {})
+    _assert_equal(found, expected)
+
+
+def test_lengths_that_take_a_byte_more_do_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundled = load(Sources().find(BUNDLED_ID), device="cpu")
+    monkeypatch.setattr(bundled.model.generation_config, "eos_token_id", None)
+    prompt = " a" * 115
+    assert 128 - STEPS < len(bundled.encode(prompt).ids) < 127
+    found, expected, short = _both(monkeypatch, bundled, prompt, {"points": ("attn_weights", "mlp_act")})
+    _assert_equal(found, expected)
+    assert short == STEPS - 5
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"capture_mode": "stats"},
+        {"quantization": "f32"},
+        {"topk": 5, "logits_topk": 0},
+        {"points": ("mlp_act", "attn_weights"), "layers": (1,)},
+    ],
+)
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_most_steps_go_the_short_way(monkeypatch: pytest.MonkeyPatch, family: str, config: dict[str, Any]) -> None:
+    found, expected, short = _both(monkeypatch, tiny(family), PROMPTS[1], {"max_bytes_per_step": 200_000, **config})
+    _assert_equal(found, expected)
+    # All but the prompt, the tokens by which the taps learn what is held, and one that is learnt from.
+    assert short >= STEPS - 5
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"capture_mode": "sampled"},
+        {"quantization": "q8"},
+        {"attention_tier": "full_row"},
+        {"max_bytes_per_step": 1000},
+        {"points": ("mlp_act", "logits")},
+    ],
+)
+def test_other_steps_go_the_long_way(monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> None:
+    found, expected, short = _both(monkeypatch, tiny("llama"), PROMPTS[0], config)
+    _assert_equal(found, expected)
+    assert short == 0
+
+
+def test_a_value_beyond_float16_is_kept_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = tiny("llama")
+    change = {"units": ["mlp_out.1:3"], "op": "set", "value": 1e6}
+    found, expected, short = _both(monkeypatch, loaded, PROMPTS[0], {}, interventions=[change])
+    _assert_equal(found, expected)
+    assert short == 0
+    dtypes = {e.payload["dtype"] for e in found[-1].entries if e.payload and e.payload["kind"] == "topk_hidden"}
+    assert dtypes == {"f16", "f32"}
+
+
+def test_halves_are_those_of_torch() -> None:
+    rng = np.random.default_rng(3)
+    anything = rng.integers(0, 1 << 32, 200_000, dtype=np.uint64).astype(np.uint32)
+    # Around the smallest normal number and the largest, and just between two of them.
+    near = (anything & np.uint32(0x807FF000)) | (
+        rng.integers(100, 144, len(anything)).astype(np.uint32) << np.uint32(23)
+    )
+    edges = np.array([0x477FE000, 0x477FEFFF, 0x38800000, 0x387FFFFF, 0x33000000, 0x33000001, 0, 1 << 31], np.uint32)
+    for bits in (anything, near, edges):
+        halves = torch.from_numpy(bits.view(np.float32)).half().numpy()
+        fits = np.isfinite(halves)
+        found = np.empty(int(fits.sum()), np.uint16)
+        assert halve_bits(np.ascontiguousarray(bits[fits]), found)
+        np.testing.assert_array_equal(found, halves[fits].view(np.uint16))
+        assert not any(halve_bits(one.reshape(1).copy(), found) for one in bits[~fits][:500])
