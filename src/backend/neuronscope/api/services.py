@@ -57,11 +57,11 @@ class Services:
             self.engine.load(None)
         except NeuronScopeError as failure:
             log.info("the bundled model was not loaded: %s", failure)
-        from neuronscope.capture import fused_cpu
-        from neuronscope.corpus import warm
+        from neuronscope.capture.warm import prepare as prepare_runs
+        from neuronscope.corpus.warm import prepare as prepare_indexes
 
-        fused_cpu.prepare()
-        warm.prepare()
+        prepare_runs()
+        prepare_indexes()
 
     def warm_in_background(self) -> None:
         """The same in a thread of its own: the page answers meanwhile."""

@@ -30,6 +30,8 @@ P7, P6, P5, P4, P3, P2, P1, P0 = TERMS
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def summarise_attention(
+    first: int,
+    last: int,
     queries: I64,
     keys: I64,
     sizes: tuple[int, int, int, int],
@@ -41,6 +43,8 @@ def summarise_attention(
 ) -> None:
     """Fill ``heaviest`` weights and their ``places [call · h, top]``, heaviest first, and ``entropy [call · h]`` in nats.
 
+    Only rows from ``first`` to before ``last``.
+
     ``queries`` and ``keys`` are addresses in memory of float32 ``[h, e]`` and ``[g, k, e]``, one of each a call. ``sizes`` are
     h, h / g, k and e; ``strides``, in values, from head to head of queries and of keys, and from key to key. Weights are the
     softmax of ``scale · query · key``; entropy is log(sum) - sum(weight · difference from the largest score).
@@ -50,7 +54,7 @@ def summarise_attention(
     scores, raised = np.empty(count, np.float32), np.empty(count, np.float32)
     bits = np.empty(count, np.int32)
     powers = bits.view(np.float32)
-    for row in range(len(queries) * heads):
+    for row in range(first, last):
         call, head = row // heads, row % heads
         query = floats_at(queries[call] + 4 * head * query_head, width)
         key = floats_at(keys[call] + 4 * (head // group) * key_head, (count - 1) * key_next + width)

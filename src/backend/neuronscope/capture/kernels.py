@@ -1,7 +1,6 @@
 """Loops over the rows of a step, compiled by numba: each value is read twice, where NumPy would read it twenty times.
 
-Compiled at first use, in some seconds, and kept on the disk for later starts. They run on one core and let go of the
-interpreter.
+Compiled at first use, in some seconds, and kept on the disk for later starts. They let go of the interpreter.
 """
 
 from __future__ import annotations
@@ -28,27 +27,26 @@ MEAN, STD, MIN, MAX, L2, SPARSITY, P99 = range(7)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def reduce_rows(
-    rows: F32, bits: U32, sparse_below: float, below: int, share: float, stats: F32, indices: I32, values: F32
-) -> None:
-    """Fill ``stats [row, 7]``, and ``indices`` and ``values [row, count]`` with the largest by magnitude, strongest first.
-
-    ``bits`` are the same rows as integers. ``below`` and ``share`` say where the percentile lies: that far from the value
-    at this place of the row in order to the next. Among equals the first comes first; what is no number counts as largest.
-    """
-    height, size = rows.shape
-    bins, near = np.empty(BINS, np.int32), np.empty(size + 1, np.int64)
-    for n in range(height):
-        _reduce(rows[n], bits[n], sparse_below, size - below, share, stats[n], indices[n], values[n], bins, near)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def reduce_at(
-    addresses: I64, sparse_below: float, below: int, share: float, size: int, stats: F32, indices: I32, values: F32
+    first: int,
+    last: int,
+    addresses: I64,
+    size: int,
+    sparse_below: float,
+    below: int,
+    share: float,
+    stats: F32,
+    indices: I32,
+    values: F32,
 ) -> None:
-    """:func:`reduce_rows` of rows of so many values that lie at these addresses in memory."""
+    """Rows of ``size`` float32 values at ``addresses`` in memory, from row ``first`` to before ``last``.
+
+    Fill ``stats [row, 7]``, and ``indices`` and ``values [row, count]`` with the largest by magnitude, strongest first.
+    ``below`` and ``share`` say where the percentile lies: that far from the value at this place of the row in order to the
+    next. Among equals the first comes first; what is no number counts as largest.
+    """
     bins, near = np.empty(BINS, np.int32), np.empty(size + 1, np.int64)
-    for n in range(len(addresses)):
+    for n in range(first, last):
         row = floats_at(addresses[n], size)
         raw = row.view(np.uint32)
         _reduce(row, raw, sparse_below, size - below, share, stats[n], indices[n], values[n], bins, near)

@@ -1,4 +1,7 @@
-"""Compiled loops read tensors where they lie: an array costs Python half a microsecond for each tensor, a number a tenth."""
+"""Compiled loops read tensors where they lie: an array costs Python half a microsecond for each tensor, a number a tenth.
+
+Whoever hands over an address holds what lies there. For compiled loops only.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,39 @@ from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 
-@intrinsic
-def _pointer(_context: Any, _address: Any) -> Any:
-    pointer: Any = types.CPointer
-    signature = pointer(types.float32)(types.int64)
+def _pointer_of(kind: Any) -> Any:
+    def pointer(_context: Any, address: Any) -> Any:
+        to: Any = types.CPointer
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            wanted = context.get_value_type(signature.return_type)
+            number = isinstance(address, types.Integer)
+            return builder.inttoptr(args[0], wanted) if number else builder.bitcast(args[0], wanted)
 
-    return signature, generate
+        return to(kind)(address), generate
+
+    return intrinsic(pointer)
 
 
-pointer_to: Any = _pointer
+_float32, _int32, _int64 = _pointer_of(types.float32), _pointer_of(types.int32), _pointer_of(types.int64)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def floats_at(address: int, count: int) -> NDArray[np.float32]:
-    """So many float32 values at an address; whoever asks holds what lies there. For compiled loops only."""
-    found: NDArray[np.float32] = carray(pointer_to(address), (count,))
+    """So many float32 values at an address."""
+    found: NDArray[np.float32] = carray(_float32(address), (count,))
+    return found
+
+
+@njit(cache=True, nogil=True)
+def ints_at(address: int, count: int) -> NDArray[np.int32]:
+    """So many int32 values at an address."""
+    found: NDArray[np.int32] = carray(_int32(address), (count,))
+    return found
+
+
+@njit(cache=True, nogil=True)
+def longs_at(address: Any, count: int) -> NDArray[np.int64]:
+    """So many int64 values at an address, or where a pointer points."""
+    found: NDArray[np.int64] = carray(_int64(address), (count,))
     return found

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
 from neuronscope.capture.attend import TOP_KEYS, AttentionWatch
-from neuronscope.capture.fused_cpu import attention_summaries, rows_in_place
-from neuronscope.capture.watch import Watch
+from neuronscope.capture.watch import Group, Watch
 from neuronscope.core.address import Address
 from neuronscope.core.trace_config import Resolved
 from neuronscope.models.attention import AttentionCall
 from neuronscope.traces.payloads import index_dtype
-from neuronscope.traces.sheet import Places, Sheet, packed_size
+from neuronscope.traces.sheet import Sheet, packed_size
 from neuronscope.traces.tables import EntryTable
 
-_Pattern = tuple[Sequence[object], list[tuple[list[Address], str, int, int]]]
+if TYPE_CHECKING:
+    from neuronscope.capture.step_work import StepWork
+
+_Pattern = tuple[Sequence[Group], list[tuple[list[Address], str, int, int]]]
 
 
 class StepSheet:
@@ -38,7 +39,7 @@ class StepSheet:
         self._halves = config.quantization == "f16"
         self._watch, self._attention = watch, attention
         self._count = resolved.topk if config.capture_mode == "topk" else None
-        self._sheet: Sheet | None = None
+        self._sheet: tuple[Sheet, StepWork] | None = None
         self._learnt: _Pattern = ([], [])
         self._seen: _Pattern | None = None
 
@@ -49,53 +50,69 @@ class StepSheet:
         if not self.serves or groups is None or calls is None:
             return None
         pattern = [group for group, _ in groups], [(addresses, *self._form(alike)) for addresses, alike in calls]
-        sheet = self._sheet
-        if sheet is None or pattern != self._learnt:
+        if self._sheet is None or pattern != self._learnt:
             self._seen = pattern
             return None
-        places = iter(sheet.places)
-        for (group, tensors), place in zip(groups, places, strict=False):
-            if not self._lay_rows(sheet.data, place, tensors, group.width, group.places):
-                return None
-        for (_, alike), place in zip(calls, places, strict=True):
-            self._lay_summaries(sheet.data, place, alike)
-        return sheet
+        sheet, work = self._sheet
+        for rows, (_, tensors) in zip(work.rows, groups, strict=True):
+            rows.take(tensors)
+        for heads, (_, alike) in zip(work.heads, calls, strict=True):
+            heads.take([call.query for call in alike], [call.key for call in alike], alike[0].scale)
+        work.do()
+        return sheet if self._lay(sheet, work, pattern[0], [alike[0] for _, alike in calls]) else None
 
     def learn(self, tables: Sequence[EntryTable], names: Sequence[str], beside: int) -> None:
         """Take the step that just went the long way, nothing dropped, as the pattern of those to come.
 
         ``tables`` are those that the watches made of it; ``beside`` more entries follow them.
         """
+        from neuronscope.capture.step_work import Heads, Rows, StepWork
+
         if self._seen is None:
             return
         groups, calls = self._learnt = self._seen
         # One table for each group, but where some values were beyond float16.
-        self._sheet = Sheet(tables, names, beside) if len(tables) == len(groups) + len(calls) else None
+        self._sheet = None
+        if len(tables) == len(groups) + len(calls):
+            rows = [Rows(len(group.sources), group.width, self._count or 0) for group in groups]
+            heads = [
+                Heads(len(addresses), *table.columns["weights"].shape[1:])
+                for (addresses, *_), table in zip(calls, tables[len(groups) :], strict=True)
+            ]
+            self._sheet = Sheet(tables, names, beside), StepWork(rows, heads)
 
     def _form(self, calls: Sequence[AttentionCall]) -> tuple[str, int, int]:
         """What of attention's entries may change from step to step, beside their numbers: how wide some of these are."""
         count = calls[0].key.shape[2]
         return index_dtype(self._attention.seen), packed_size(count), calls[0].query.shape[1] * min(count, TOP_KEYS)
 
-    def _lay_rows(
-        self, out: NDArray[np.uint8], places: Places, tensors: Sequence[Tensor], width: int, rows: Sequence[int]
-    ) -> bool:
-        from neuronscope.capture.lay_kernel import lay_rows
+    def _lay(self, sheet: Sheet, work: StepWork, groups: Sequence[Group], calls: Sequence[AttentionCall]) -> bool:
+        """Put what the work gave onto the sheet. False where a value is beyond float16."""
+        from neuronscope.capture.lay_kernel import lay_rows, lay_summaries
 
-        stats, indices, values = rows_in_place(tensors, width, self._count or 0)
-        at = places.columns.get("values", 0), places.columns.get("indices", 0)
-        short = self._halves, index_dtype(width) == "u16"
-        laid: bool = lay_rows(out, places.starts, np.asarray(rows), at, places.stats, short, stats, indices, values)
-        return laid
-
-    def _lay_summaries(self, out: NDArray[np.uint8], places: Places, calls: Sequence[AttentionCall]) -> None:
-        from neuronscope.capture.lay_kernel import lay_summaries
-
-        queries, keys = [call.query for call in calls], [call.key for call in calls]
-        weights, chosen, entropy = attention_summaries(queries, keys, calls[0].scale, TOP_KEYS)
-        count, seen = keys[0].shape[2], self._attention.seen
-        narrow = index_dtype(seen) == "u16"
-        columns = places.columns
-        at = columns["keys"], columns["weights"], columns["entropy"], columns["max"], columns["argmax"]
-        span = seen - count, count
-        lay_summaries(out, places.starts, at, places.lengths, places.digits, narrow, span, chosen, weights, entropy)
+        seen, places = self._attention.seen, iter(sheet.places)
+        for group, rows, place in zip(groups, work.rows, places, strict=False):
+            places_of = place.columns.get("values", 0), place.columns.get("indices", 0)
+            short = self._halves, index_dtype(group.width) == "u16"
+            order = np.asarray(group.places)
+            if not lay_rows(
+                sheet.data, place.starts, order, places_of, place.stats, short, rows.stats, rows.indices, rows.values
+            ):
+                return False
+        for call, heads, place in zip(calls, work.heads, places, strict=True):
+            count, columns = call.key.shape[2], place.columns
+            narrow, span = index_dtype(seen) == "u16", (seen - count, count)
+            at = columns["keys"], columns["weights"], columns["entropy"], columns["max"], columns["argmax"]
+            lay_summaries(
+                sheet.data,
+                place.starts,
+                at,
+                place.lengths,
+                place.digits,
+                narrow,
+                span,
+                heads.keys,
+                heads.weights,
+                heads.entropy,
+            )
+        return True

@@ -24,7 +24,7 @@ Arrays = Iterator[NDArray[Any]]
 
 
 @dataclass
-class _Group:
+class Group:
     """Points of one width and dtype: which of a step's tensors become its rows, and the row of each point."""
 
     width: int
@@ -50,9 +50,9 @@ class _Layout:
         self._addresses = addresses
         self._same: list[tuple[int, int]] = []
         first: dict[int, int] = {}
-        groups: dict[tuple[int, torch.dtype], _Group] = {}
+        groups: dict[tuple[int, torch.dtype], Group] = {}
         for n, (address, tensor) in enumerate(zip(addresses, tensors, strict=True)):
-            group = groups.setdefault((tensor.numel(), tensor.dtype), _Group(tensor.numel(), [], [], [], [], [], True))
+            group = groups.setdefault((tensor.numel(), tensor.dtype), Group(tensor.numel(), [], [], [], [], [], True))
             source = first.setdefault(id(tensor), n)
             if source != n:
                 self._same.append((source, n))
@@ -116,7 +116,7 @@ class Watch:
         copied = self._taken
         self._taken = (copied[0] + addresses, copied[1] + tensors) if copied[0] else (addresses, tensors)
 
-    def plain_rows(self) -> list[tuple[_Group, list[Tensor]]] | None:
+    def plain_rows(self) -> list[tuple[Group, list[Tensor]]] | None:
         """The groups of a step of one token with the tensors that are their rows; ``None`` where it isn't as the last one, or
         some tensor is not float32 in one piece on the CPU. They are there until :meth:`reduce`."""
         addresses, tensors = self._taken
@@ -125,7 +125,7 @@ class Watch:
         found = [(group, [tensors[n] for n in group.sources]) for group in self._layout.groups]
         return found if all(plain(row, group.width) for group, rows in found for row in rows) else None
 
-    def _lay_out(self) -> list[tuple[_Group, Tensor]]:
+    def _lay_out(self) -> list[tuple[Group, Tensor]]:
         """The groups of the layout and their rows."""
         addresses, tensors = self._taken
         self._taken = ([], [])
@@ -212,7 +212,7 @@ class Watch:
             payload = self._prompt_payload(arrays, address, kept, shape) if kept is not None else None
             yield Entry(str(address), shape, values, payload)
 
-    def _group_tables(self, arrays: Arrays, group: _Group) -> list[EntryTable]:
+    def _group_tables(self, arrays: Arrays, group: Group) -> list[EntryTable]:
         """What a group's rows, which are of one position, become."""
         table = EntryTable(group.names, group.shapes, group.places, next(arrays))
         if self._mode == "stats":
