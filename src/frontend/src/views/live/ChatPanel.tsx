@@ -1,8 +1,10 @@
 import { ActionIcon, Group, ScrollArea, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { IconHistory, IconMessagePlus } from "@tabler/icons-react";
+import { IconAdjustmentsHorizontal, IconHistory, IconMessagePlus } from "@tabler/icons-react";
+import { useId } from "react";
 import { Panel } from "@/components/Panel";
-import { usePatch } from "@/state/address";
+import { readFlag } from "@/lib/url";
+import { useParams, usePatch } from "@/state/address";
 import classes from "./Chat.module.css";
 import { Composer } from "./Composer";
 import { Conversation } from "./Conversation";
@@ -13,6 +15,8 @@ import { newChat, useLive } from "./store";
 
 export function ChatPanel() {
   const patch = usePatch();
+  const setting = readFlag(useParams(), "settings");
+  const settings = useId();
   const [runsOpen, runs] = useDisclosure(false);
   const empty = useLive(({ run, sent }) => run.traceId === null && sent === null);
   return (
@@ -21,7 +25,18 @@ export function ChatPanel() {
       flush
       actions={
         <Group gap={2} wrap="nowrap">
-          <RunSettings />
+          <Tooltip label="Settings of the run">
+            <ActionIcon
+              variant={setting ? "light" : "subtle"}
+              color={setting ? undefined : "gray"}
+              aria-label="Settings of the run"
+              aria-expanded={setting}
+              aria-controls={setting ? settings : undefined}
+              onClick={() => patch({ settings: !setting })}
+            >
+              <IconAdjustmentsHorizontal size={18} />
+            </ActionIcon>
+          </Tooltip>
           <Tooltip label="Recorded runs">
             <ActionIcon variant="subtle" color="gray" aria-label="Recorded runs" onClick={runs.open}>
               <IconHistory size={18} />
@@ -45,6 +60,7 @@ export function ChatPanel() {
       }
     >
       <div className={classes.chat}>
+        {setting && <RunSettings id={settings} />}
         <ScrollArea
           className={classes.conversation}
           type="auto"

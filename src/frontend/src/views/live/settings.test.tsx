@@ -1,0 +1,32 @@
+import { screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, it } from "vitest";
+import { everyday } from "@/testing/fixtures";
+import { FakeSocket } from "@/testing/live";
+import { expectAccessible, renderAt } from "@/testing/render";
+import { fakeServer } from "@/testing/server";
+import LiveView from "./LiveView";
+import { newChat, useLive } from "./store";
+
+beforeEach(() => {
+  newChat();
+  useLive.setState(useLive.getInitialState(), true);
+  FakeSocket.install();
+  fakeServer(everyday);
+});
+
+it("sets the run beside what is said, and keeps that in the address", async () => {
+  renderAt("/live", <LiveView />);
+  const button = screen.getByRole("button", { name: "Settings of the run" });
+  expect(button).toHaveAttribute("aria-expanded", "false");
+  await userEvent.click(button);
+  const section = screen.getByRole("region", { name: "Settings of the run" });
+  // In the chat's own column, where nothing lies over anything.
+  expect(screen.getByRole("region", { name: "Chat" })).toContainElement(section);
+  await expectAccessible(document.body);
+  await userEvent.type(screen.getByLabelText("Seed"), "7");
+  expect(window.location.search).toBe("?settings=1&seed=7");
+  await userEvent.click(button);
+  expect(screen.queryByLabelText("Seed")).toBeNull();
+  expect(window.location.search).toBe("?seed=7");
+});
