@@ -12,20 +12,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from neuronscope.capture.exponentials import largest_of, raise_below, sum_raised
 from neuronscope.capture.pointers import floats_at
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
-
-LOWEST = np.float32(-87.0)
-"""Below this a float32 exponential is no normal number; it counts as this one, which is 1e-38 of the largest."""
-LOG2_E = np.float32(1.4426950408889634)
-LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-"""The logarithm of 2 in two parts, the first so short that a whole multiple of it is exact (Cody and Waite 1980)."""
-TERMS = tuple(np.float32(1 / math.factorial(n)) for n in range(7, -1, -1))
-"""Taylor's for the exponential, which is wanted within half a logarithm of 2 of zero: there the next is below 1e-8."""
-P7, P6, P5, P4, P3, P2, P1, P0 = TERMS
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -59,8 +51,8 @@ def summarise_attention(
         query = floats_at(queries[call] + 4 * head * query_head, width)
         key = floats_at(keys[call] + 4 * (head // group) * key_head, (count - 1) * key_next + width)
         _score(query, key, key_next, scale, scores)
-        _raise(scores, _largest(scores), raised, bits)
-        total, mixed = _sums(scores, raised, powers)
+        raise_below(scores, largest_of(scores), raised, bits)
+        total, mixed = sum_raised(scores, raised, powers)
         entropy[row] = math.log(total) - mixed / total
         _heaviest(raised, total, heaviest[row], places[row])
 
@@ -87,40 +79,6 @@ def _score(query: F32, key: F32, step: int, scale: np.float32, scores: F32) -> N
         for e in range(width):
             a += query[e] * key[k * step + e]
         scores[k] = a * scale
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
-def _largest(values: F32) -> np.float32:
-    found: np.float32 = values[0]
-    for value in values:
-        found = max(found, value)
-    return found
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _raise(scores: F32, largest: np.float32, raised: F32, bits: I32) -> None:
-    """Scores become differences from the largest, whose exponential is ``raised`` times the power of 2 with these ``bits``."""
-    for k in range(len(scores)):
-        below = scores[k] - largest
-        scores[k] = below
-        # What is no number stays none: it compares false.
-        value = LOWEST if below < LOWEST else below
-        power = np.float32(math.floor(value * LOG2_E + np.float32(0.5)))
-        bits[k] = (np.int32(power) + np.int32(127)) << np.int32(23)
-        rest = value - power * LN2_HIGH - power * LN2_LOW
-        raised[k] = ((((((P7 * rest + P6) * rest + P5) * rest + P4) * rest + P3) * rest + P2) * rest + P1) * rest + P0
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
-def _sums(below: F32, raised: F32, powers: F32) -> tuple[float, float]:
-    """The exponentials, put together in their place, are added up: themselves, and times their logarithms."""
-    total, mixed = 0.0, 0.0
-    for k in range(len(below)):
-        value = raised[k] * powers[k]
-        raised[k] = value
-        total += np.float64(value)
-        mixed += np.float64(value) * np.float64(below[k])
-    return total, mixed
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -21,6 +21,7 @@ from neuronscope.capture.attend import AttentionWatch
 from neuronscope.capture.block_rows import BlockRows
 from neuronscope.capture.cache import run_cache
 from neuronscope.capture.fused import cross
+from neuronscope.capture.gradients import without_gradients
 from neuronscope.capture.interventions import Interventions
 from neuronscope.capture.prompt import end_tokens, read_prompt
 from neuronscope.capture.run_taps import RunTaps
@@ -212,7 +213,7 @@ class Generation:
     ) -> tuple[Tensor, Iterator[Any], int]:
         """One pass: the token that it emits, still on the model's device, and all that was reduced, on the CPU."""
         count = len(inputs)
-        with self._loaded.lock, torch.no_grad():
+        with self._loaded.lock, without_gradients():
             self._watch.begin([token.special for token in inputs], self._loaded.device)
             self._changes.begin(pos0, count)
             self._taps.begin()

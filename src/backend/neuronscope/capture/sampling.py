@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -14,7 +13,6 @@ class Sampler:
     def __init__(self, temperature: float, top_k: int | None, top_p: float | None, seed: int) -> None:
         self._temperature, self._top_k, self._top_p = temperature, top_k, top_p
         self._generator = torch.Generator().manual_seed(seed)
-        self._scratch = np.empty(0, np.float32)
 
     def choose(self, logits: Tensor, count: int) -> list[Tensor]:
         """The next token from float32 ``[vocabulary]``, on its device, beside the ``count`` likeliest ones.
@@ -30,15 +28,13 @@ class Sampler:
         return [token, likely[token], best.values, best.indices, logits[best.indices]]
 
     def _choose_on_cpu(self, logits: Tensor, count: int) -> list[Tensor]:
-        # NumPy reads a row by vector instructions where torch goes from one value to the next.
-        values = logits.numpy()
-        best = _largest(values, max(1, min(count, values.size)))
-        top = values[best[0]]
-        if self._scratch.shape != values.shape:
-            self._scratch = np.empty_like(values)
-        with np.errstate(invalid="ignore"):
-            raised = np.exp(np.subtract(values, top, out=self._scratch), out=self._scratch)
-            whole = top + np.log(raised.sum())
+        from neuronscope.capture.likely_kernel import likeliest
+
+        values = np.ascontiguousarray(logits.numpy())
+        best = np.empty(max(1, min(count, values.size)), np.int64)
+        whole = np.float32(likeliest(values, best))
+        if not np.isfinite(whole):
+            best = np.argsort(-values, kind="stable")[: len(best)]
         token = int(best[0]) if self._temperature == 0 else int(self._draw(logits))
         best = best[:count]
         found = (np.array(token), np.array(values[token] - whole), values[best] - whole, best, values[best])
@@ -65,19 +61,3 @@ class Sampler:
             outside[-1] = False
             scores = scores.masked_fill(torch.zeros_like(outside).scatter(0, order, outside), float("-inf"))
         return scores
-
-
-def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Indices of the ``count`` largest, largest first, the first one first among equals."""
-    width = values.size // 64
-    near = None
-    if width > count:
-        blocks = values[: width * 64].reshape(64, width).max(axis=0)
-        # As many blocks as values are wanted reach this value, so at least as many values do.
-        least = np.partition(blocks, width - count)[width - count]
-        if np.isfinite(least):
-            near = np.flatnonzero(values >= least)
-    if near is None:
-        near = np.arange(values.size)
-    found: NDArray[np.int64] = near[np.argsort(-values[near], kind="stable")[:count]]
-    return found

@@ -1,0 +1,51 @@
+"""The likeliest tokens of a row of logits, compiled by numba: each logit is read twice, where NumPy would read it six times."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from neuronscope.capture.exponentials import largest_of, raise_below, sum_raised
+
+F32 = NDArray[np.float32]
+I64 = NDArray[np.int64]
+
+BLOCK = 512
+"""Logits that are looked at together, whose exponentials stay in the first cache."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def likeliest(logits: F32, ids: I64) -> float:
+    """Fill ``ids`` with the largest of ``logits``, largest first, the first one first among equals; the log of the sum of
+    all exponentials. It is not finite where some logit is not, and the ids say nothing then."""
+    size, count = len(logits), len(ids)
+    blocks = (size + BLOCK - 1) // BLOCK
+    largest = np.empty(blocks, np.float32)
+    for b in range(blocks):
+        largest[b] = largest_of(logits[b * BLOCK : (b + 1) * BLOCK])
+    top = largest_of(largest)
+    scores, raised, bits = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.int32)
+    total, held, least = 0.0, 0, np.float32(-np.inf)
+    for b in range(blocks):
+        block = logits[b * BLOCK : (b + 1) * BLOCK]
+        width = len(block)
+        scores[:width] = block
+        raise_below(scores[:width], top, raised, bits)
+        total += sum_raised(scores[:width], raised, bits.view(np.float32))[0]
+        if held == count and largest[b] <= least:
+            continue
+        for i in range(width):
+            value = block[i]
+            if held == count and value <= least:
+                continue
+            j = held if held < count else count - 1
+            while j > 0 and logits[ids[j - 1]] < value:
+                ids[j] = ids[j - 1]
+                j -= 1
+            ids[j] = b * BLOCK + i
+            held = min(count, held + 1)
+            least = logits[ids[held - 1]]
+    return float(top) + math.log(total)
