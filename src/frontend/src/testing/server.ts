@@ -9,8 +9,17 @@ export interface Reply {
 
 export type Answer = Reply | ((request: { url: URL; body: unknown }) => Reply | Promise<Reply>);
 
+export interface Call {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  body: unknown;
+}
+
 export interface FakeServer {
-  calls: { method: string; path: string; query: URLSearchParams; body: unknown }[];
+  calls: Call[];
+  /** The latest call of a path. */
+  asked: (path: string, method?: string) => Call | undefined;
   on: (route: string, answer: Answer) => void;
 }
 
@@ -28,7 +37,7 @@ export const never: Answer = () => new Promise<Reply>(() => undefined);
 
 export function fakeServer(routes: Record<string, Answer> = {}): FakeServer {
   const table = { ...routes };
-  const calls: FakeServer["calls"] = [];
+  const calls: Call[] = [];
   vi.stubGlobal("fetch", async (request: Request) => {
     const url = new URL(request.url);
     const text = await request.text();
@@ -41,6 +50,8 @@ export function fakeServer(routes: Record<string, Answer> = {}): FakeServer {
   });
   return {
     calls,
+    asked: (path, method) =>
+      calls.findLast((call) => call.path === path && (method === undefined || call.method === method)),
     on: (route, answer) => {
       table[route] = answer;
     },

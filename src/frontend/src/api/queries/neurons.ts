@@ -43,15 +43,17 @@ export const useNeuronTop = (
 /** Places of the corpus sample in a band of the unit's values, and the histogram of all. */
 export const useExamples = (
   { modelId, unit, indexId }: UnitAsked,
-  { band, k }: { band: Band; k: number },
+  { band, k, low, high }: { band: Band; k: number; low?: number; high?: number },
   enabled: boolean,
 ) =>
   useQuery({
-    queryKey: ["neuron", "examples", modelId, unit, indexId, band, k],
+    queryKey: ["neuron", "examples", modelId, unit, indexId, band, k, low, high],
     queryFn: ({ signal }) =>
       unwrap(
         client.GET("/api/neurons/examples", {
-          params: { query: { ...within(modelId, indexId), unit, band, k } },
+          params: {
+            query: { ...within(modelId, indexId), unit, band, k, ...(high !== undefined && { low, high }) },
+          },
           signal,
         }),
       ),

@@ -1,4 +1,4 @@
-import { UnstyledButton } from "@mantine/core";
+import { Tooltip, UnstyledButton } from "@mantine/core";
 import { IconSortAscending, IconSortDescending } from "@tabler/icons-react";
 import { Link } from "react-router";
 import type { NeuronRow } from "@/api/types";
@@ -6,6 +6,8 @@ import { TokenChip } from "@/components/TokenChip";
 import { useParams, usePatch } from "@/state/address";
 import { COLUMNS, type Column, pressHead, readOrder } from "./asked";
 import classes from "./Indexes.module.css";
+
+const EVENTS = { hover: true, focus: true, touch: false };
 
 /** The heads, which order the table. */
 export function HeadRow() {
@@ -22,14 +24,15 @@ export function HeadRow() {
             <th
               key={sort}
               scope="col"
-              title={about}
               aria-sort={active ? (order.descending ? "descending" : "ascending") : "none"}
               data-active={active || undefined}
             >
-              <UnstyledButton className={classes.sort} onClick={() => patch(pressHead(params, sort))}>
-                {head}
-                {active && <Icon size={12} aria-hidden />}
-              </UnstyledButton>
+              <Tooltip label={about} multiline maw={280} events={EVENTS}>
+                <UnstyledButton className={classes.sort} onClick={() => patch(pressHead(params, sort))}>
+                  {head}
+                  {active && <Icon size={12} aria-hidden />}
+                </UnstyledButton>
+              </Tooltip>
             </th>
           );
         })}

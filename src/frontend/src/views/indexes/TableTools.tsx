@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, NativeSelect, NumberInput, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Group, NativeSelect, NumberInput, Text, TextInput, Tooltip } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
 import { tableHref, useParquet } from "@/api/queries/neuronTable";
 import type { IndexEntry, NeuronTableAsked } from "@/api/types";
@@ -70,17 +70,25 @@ function Search() {
 function BoundInput({ bound }: { bound: Bound }) {
   const [draft, setDraft] = useDraft(bound.key);
   return (
-    <NumberInput
-      size="xs"
-      w={92}
-      hideControls
-      label={bound.label}
-      placeholder="any"
-      value={draft}
-      onChange={(value) => setDraft(String(value))}
-      {...(bound.minimum === undefined ? {} : { min: bound.minimum })}
-      {...(bound.maximum === undefined ? {} : { max: bound.maximum })}
-    />
+    <Tooltip
+      label={bound.about}
+      disabled={bound.about === undefined}
+      multiline
+      maw={280}
+      events={{ hover: true, focus: true, touch: false }}
+    >
+      <NumberInput
+        size="xs"
+        w={92}
+        hideControls
+        label={bound.label}
+        placeholder="any"
+        value={draft}
+        onChange={(value) => setDraft(String(value))}
+        {...(bound.minimum === undefined ? {} : { min: bound.minimum })}
+        {...(bound.maximum === undefined ? {} : { max: bound.maximum })}
+      />
+    </Tooltip>
   );
 }
 

@@ -16,6 +16,9 @@ export interface Column {
   show: ((row: NeuronRow) => string) | null;
 }
 
+const KURTOSIS =
+  "How far its rare values lie beyond its usual ones: high where few tokens drive it far, about 0 where its values are normally distributed (over a sample of the corpus)";
+
 export const COLUMNS: readonly Column[] = [
   // Within a layer the server keeps the order of the units.
   { sort: "layer", head: "unit", about: "By layer and number", descending: false, show: null },
@@ -57,8 +60,7 @@ export const COLUMNS: readonly Column[] = [
   {
     sort: "kurtosis",
     head: "kurtosis",
-    about:
-      "Excess over a normal distribution's, over a sample of the corpus: high where few tokens drive it far",
+    about: KURTOSIS,
     descending: true,
     show: (row) => (row.kurtosis === null ? "–" : formatValue(row.kurtosis)),
   },
@@ -82,13 +84,15 @@ export interface Bound {
   scale: number;
   minimum?: number;
   maximum?: number;
+  /** What the figure is, where its name does not tell. */
+  about?: string;
 }
 
 export const BOUNDS: readonly Bound[] = [
   { key: "rateMin", label: "Fires on ≥ %", field: "min_firing_rate", scale: 100, minimum: 0, maximum: 100 },
   { key: "rateMax", label: "Fires on ≤ %", field: "max_firing_rate", scale: 100, minimum: 0, maximum: 100 },
   { key: "maxMin", label: "Max ≥", field: "min_max", scale: 1 },
-  { key: "kurtosisMin", label: "Kurtosis ≥", field: "min_kurtosis", scale: 1 },
+  { key: "kurtosisMin", label: "Kurtosis ≥", field: "min_kurtosis", scale: 1, about: KURTOSIS },
 ];
 
 /** Every key of the address that narrows the table. */

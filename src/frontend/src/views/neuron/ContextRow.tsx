@@ -3,10 +3,7 @@ import type { ReactNode } from "react";
 import { type UnitAsked, useWindow } from "@/api/queries/neurons";
 import type { Example } from "@/api/types";
 import { ErrorNote } from "@/components/Notice";
-import { TokenStrip } from "@/components/TokenStrip";
-import { formatExact, formatValue } from "@/lib/format";
-import { readFlag } from "@/lib/url";
-import { useParams } from "@/state/address";
+import { ContextFrame } from "./ContextFrame";
 import classes from "./Neuron.module.css";
 import { placeOf } from "./peaks";
 
@@ -28,42 +25,29 @@ interface RowProps {
 /** One place of the corpus; the whole window around it is run again when asked for. */
 export function ContextRow(props: RowProps) {
   const { asked, place, values, rank, reach, onPick, onShorten, shortening = false, children } = props;
-  const showValues = readFlag(useParams(), "values");
   const whole = useWindow(asked, place);
   const shown = whole.data ?? {
     tokens: place.tokens,
     special: place.special,
     activations: values ?? place.tokens.map((_, at) => (at === place.peak ? place.activation : null)),
   };
-  const peak = whole.data ? placeOf(place, whole.data) : place.peak;
-  const part = place.parts?.[place.peak];
-  const share = reach > 0 ? Math.max(0, Math.min(1, place.activation / reach)) : 0;
   return (
-    <li className={classes.context} data-testid="context">
-      <div className={classes.activation} title={formatExact(place.activation)}>
-        <span data-testid="context-activation" data-value={formatExact(place.activation)}>
-          {formatValue(place.activation)}
-        </span>
-        <div className={classes.meter} style={{ width: `${share * 100}%` }} />
-      </div>
-      <TokenStrip
-        // The whole window is another strip, with its own place for the arrow keys.
-        key={whole.data ? "window" : "excerpt"}
-        label={`Context ${rank + 1}: its tokens with their activations`}
-        tokens={shown.tokens}
-        values={shown.activations}
-        special={shown.special}
-        peak={peak}
-        reach={reach}
-        showValues={showValues}
-        onPick={onPick}
-      />
-      <Group className={classes.where} gap="xs">
-        {part && <span className={classes.part}>{part}</span>}
-        <span>
-          document {place.doc}, token {place.position}
-          {place.file !== null && `, ${place.file}${place.line === null ? "" : ` line ${place.line}`}`}
-        </span>
+    <ContextFrame
+      value={place.activation}
+      reach={reach}
+      place={place}
+      // The whole window is another strip, with its own place for the arrow keys.
+      stripKey={whole.data ? "window" : "excerpt"}
+      shown={{
+        tokens: shown.tokens,
+        values: shown.activations,
+        special: shown.special,
+        peak: whole.data ? placeOf(place, whole.data) : place.peak,
+      }}
+      label={`Context ${rank + 1}: its tokens with their activations`}
+      where={place.file !== null && `, ${place.file}${place.line === null ? "" : ` line ${place.line}`}`}
+      onPick={onPick}
+      beside={
         <Group gap="sm" ml="auto">
           <UnstyledButton
             className={classes.act}
@@ -86,14 +70,15 @@ export function ContextRow(props: RowProps) {
             </UnstyledButton>
           )}
         </Group>
-      </Group>
+      }
+    >
       {whole.error && (
         <div className={classes.below}>
           <ErrorNote error={whole.error} onRetry={() => whole.mutate()} compact />
         </div>
       )}
       {children && <div className={classes.below}>{children}</div>}
-    </li>
+    </ContextFrame>
   );
 }
 

@@ -11,7 +11,7 @@ import { formatCount } from "@/lib/format";
 import { readFlag } from "@/lib/url";
 import { useParams, usePatch } from "@/state/address";
 import { ContextRow, RowSkeletons } from "./ContextRow";
-import { BAND_WORDS, BANDS, readContexts, readShortened } from "./contextOptions";
+import { askedBand, BAND_WORDS, BANDS, readContexts, readShortened } from "./contextOptions";
 import classes from "./Neuron.module.css";
 import { ShortestFound } from "./ShortestFound";
 import { useShorten } from "./useShorten";
@@ -28,19 +28,21 @@ export function Contexts({ asked, top, onPick }: ContextsProps) {
   const patch = usePatch();
   const { k, contains, band } = readContexts(params);
   const strongest = band === "top";
-  const examples = useExamples(asked, { band, k }, !strongest && asked.indexId !== null);
+  const examples = useExamples(asked, { ...askedBand(band), k }, !strongest && asked.indexId !== null);
   const answer = strongest ? top : examples;
   const rows = strongest
     ? top.data?.contexts.map((context) => ({ place: context, values: context.activations }))
     : examples.data?.examples.map((place) => ({ place, values: null }));
+  // The server gives the strongest first; of the lowest, the lowest is what is asked for.
+  if (band === "lowest") rows?.reverse();
   const shorten = useShorten(asked.unit, asked.indexId);
   const shortened = readShortened(params);
   // Ranks count over all of the unit's contexts; a search leaves some out.
   const ranked = strongest && contains === "";
   const within = ranked && typeof shortened === "number" && shortened < (rows?.length ?? 0);
   const again = typeof shortened === "number" ? () => shorten.start({ rank: shortened }) : null;
-  // Of all that is known, so that a weak context looks weak.
-  const reach = Math.abs(top.data?.stats?.max ?? 0);
+  // Of all that is known, so that a weak context looks weak; the lowest may lie far beyond the strongest, or far within.
+  const reach = Math.abs((band === "lowest" ? rows?.[0]?.place.activation : top.data?.stats?.max) ?? 0);
   return (
     <Panel
       title="Contexts"

@@ -2,9 +2,10 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
 import { GROUP_ID, group, job, together } from "@/testing/driving";
-import { everyday, examples, INDEX_ID, index, neuronTop } from "@/testing/fixtures";
+import { INDEX_ID } from "@/testing/fixtures";
+import { indexedServer } from "@/testing/indexed";
 import { expectAccessible, renderAt } from "@/testing/render";
-import { type FakeServer, failure, fakeServer } from "@/testing/server";
+import { type FakeServer, failure } from "@/testing/server";
 import NeuronView from "./NeuronView";
 
 const AT = `/neuron?group=${GROUP_ID}`;
@@ -13,18 +14,13 @@ const done = job("together", { state: "done", result: { ...together } });
 
 let server: FakeServer;
 beforeEach(() => {
-  server = fakeServer({
-    ...everyday,
-    "GET /api/indexes": { body: { indexes: [index()] } },
+  server = indexedServer({
     "GET /api/groups": { body: { groups: [group] } },
     [`GET /api/groups/${GROUP_ID}`]: { body: group },
-    "GET /api/neurons/top": { body: neuronTop },
-    "GET /api/neurons/examples": { body: examples },
   });
 });
 
-const asked = (path: string, method = "GET") =>
-  server.calls.findLast((call) => call.path === path && call.method === method);
+const asked = (path: string, method = "GET") => server.asked(path, method);
 
 describe("a group's page", () => {
   it("lists its members, and finds what drives them together as a job", async () => {

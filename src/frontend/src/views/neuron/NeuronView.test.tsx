@@ -2,18 +2,12 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
 import { corpusName } from "@/lib/corpusName";
-import { everyday, examples, INDEX_ID, index, job, neuronTop } from "@/testing/fixtures";
+import { everyday, INDEX_ID, job, neuronTop } from "@/testing/fixtures";
+import { indexed, UNIT_PAGE } from "@/testing/indexed";
 import { expectAccessible, renderAt } from "@/testing/render";
 import { type FakeServer, failure, fakeServer, never } from "@/testing/server";
 import NeuronView from "./NeuronView";
 import { peakPlace, reachOf } from "./peaks";
-
-const AT = "/neuron?unit=mlp_act.0:7";
-const indexed = {
-  "GET /api/indexes": { body: { indexes: [index()] } },
-  "GET /api/neurons/top": { body: neuronTop },
-  "GET /api/neurons/examples": { body: examples },
-};
 
 let server: FakeServer;
 beforeEach(() => {
@@ -31,7 +25,7 @@ describe("with an index", () => {
   });
 
   it("shows contexts with a value on every token, tokens, n-grams and figures", async () => {
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     const contexts = await screen.findByTestId("contexts");
     const chips = within(within(contexts).getByRole("toolbar")).getAllByRole("button");
     expect(chips.map((chip) => chip.dataset.value)).toEqual(["0.5", "4.5", "-0.25"]);
@@ -43,7 +37,7 @@ describe("with an index", () => {
   });
 
   it("steps to its neighbours, no further than the model goes", async () => {
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await screen.findByText("of 8");
     expect(screen.getByRole("button", { name: "Next neuron" })).toBeDisabled();
     await userEvent.click(screen.getByRole("button", { name: "Previous neuron" }));
@@ -55,7 +49,7 @@ describe("with an index", () => {
   it("tells which neurons a token drives", async () => {
     const neurons = [{ point: "mlp_act", layer: 1, unit: 3, max: 2, mean: 1, count: 4 }];
     server.on("GET /api/tokens/top", { body: { model_id: "", index_id: INDEX_ID, token: " +", neurons } });
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     const [, peak] = within(await screen.findByTestId("contexts")).getAllByRole("button");
     if (peak) await userEvent.click(peak);
     const link = await screen.findByRole("link", { name: "mlp_act.1:3" });
@@ -65,7 +59,7 @@ describe("with an index", () => {
 
   it("finds its neighbours when asked, and says why it could not", async () => {
     server.on("GET /api/neurons/neighbours", failure(400, "bad_request", "The index keeps no sample."));
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await userEvent.click(await screen.findByRole("button", { name: "Find its neighbours" }));
     expect(await screen.findByText("The index keeps no sample.")).toBeVisible();
     const neighbours = [
@@ -96,7 +90,7 @@ describe("with an index", () => {
         activations: [9, 1.5],
       },
     });
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await userEvent.type(await screen.findByLabelText("Text to try"), "hi");
     const probe = await screen.findByTestId("probe");
     expect(within(probe).getByText(/highest on “hi”: 1.5/)).toBeVisible();
@@ -104,7 +98,7 @@ describe("with an index", () => {
 
   it("shows why the contexts could not be read, and tries again", async () => {
     server.on("GET /api/neurons/top", failure(404, "out_of_range", "Layer 0 has 4 neurons.", "Take 0 to 3."));
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     const alert = await screen.findByRole("alert");
     expect(alert).toHaveTextContent(/4 neurons.*Take 0 to 3/);
     server.on("GET /api/neurons/top", { body: neuronTop });
@@ -117,7 +111,7 @@ describe("without an index", () => {
   it("offers to build one, and shows the build at work", async () => {
     server.on("POST /api/indexes", { status: 202, body: job() });
     server.on(`GET /api/jobs/${job().job_id}`, { body: job() });
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await userEvent.click(await screen.findByRole("button", { name: "Build" }));
     expect(await screen.findByText("250 of 1,000 documents")).toBeVisible();
     expect(server.calls.find((call) => call.method === "POST")?.body).toEqual({
@@ -133,7 +127,7 @@ describe("without an index", () => {
     const path = `GET /api/jobs/${job().job_id}`;
     server.on("GET /api/jobs", { body: { jobs: [job()] } });
     server.on(path, { body: job() });
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     expect(await screen.findByText("250 of 1,000 documents")).toBeVisible();
     for (const [route, answer] of Object.entries(indexed)) server.on(route, answer);
     server.on(path, { body: job({ state: "done", result: { index_id: INDEX_ID } }) });
@@ -143,7 +137,7 @@ describe("without an index", () => {
 
   it("says why a build was refused", async () => {
     server.on("POST /api/indexes", failure(409, "insufficient_memory", "It would need 12 GB."));
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await userEvent.click(await screen.findByRole("button", { name: "Build" }));
     expect(await screen.findByRole("alert")).toHaveTextContent("12 GB");
   });
@@ -158,7 +152,7 @@ it("offers to build nothing on a model that is not there", async () => {
 
 it("shows skeletons while it loads, never an empty page", async () => {
   server.on("GET /api/indexes", never);
-  renderAt(AT, <NeuronView />);
+  renderAt(UNIT_PAGE, <NeuronView />);
   expect(screen.getByRole("heading", { name: "mlp_act.0:7" })).toBeVisible();
   expect(document.querySelector(".mantine-Skeleton-root")).not.toBeNull();
 });

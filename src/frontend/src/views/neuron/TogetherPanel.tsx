@@ -7,12 +7,11 @@ import type { Group as GroupOut, Job } from "@/api/types";
 import { JobProgress } from "@/components/JobProgress";
 import { EmptyState, ErrorNote } from "@/components/Notice";
 import { Panel } from "@/components/Panel";
-import { TokenStrip } from "@/components/TokenStrip";
 import { certaintyOf, readTogether, type Together, type TogetherContext } from "@/lib/driving";
 import { formatExact, formatValue } from "@/lib/format";
 import { isActive } from "@/lib/jobs";
-import { readFlag } from "@/lib/url";
 import { useModelId, useParams, usePatch } from "@/state/address";
+import { ContextFrame } from "./ContextFrame";
 import classes from "./Neuron.module.css";
 
 const COUNT = 20;
@@ -95,7 +94,6 @@ interface FoundProps {
 }
 
 function Found({ found, onPick, children }: FoundProps) {
-  const showValues = readFlag(useParams(), "values");
   const reach = Math.abs(found.contexts[0]?.score ?? 0);
   return (
     <>
@@ -119,7 +117,6 @@ function Found({ found, onPick, children }: FoundProps) {
             rank={rank}
             certain={rank < found.certain}
             reach={reach}
-            showValues={showValues}
             onPick={onPick}
           />
         ))}
@@ -134,44 +131,32 @@ interface RowProps {
   rank: number;
   certain: boolean;
   reach: number;
-  showValues: boolean;
   onPick: TogetherProps["onPick"];
 }
 
-function Row({ context, units, rank, certain, reach, showValues, onPick }: RowProps) {
-  const part = context.parts?.[context.peak];
-  const share = reach > 0 ? Math.max(0, Math.min(1, context.score / reach)) : 0;
+function Row({ context, units, rank, certain, reach, onPick }: RowProps) {
+  const { tokens, scores, special, peak, activations } = context;
   return (
-    <li className={classes.context} data-testid="context" data-certain={certain || undefined}>
-      <div className={classes.activation} title={`mean z-score ${formatExact(context.score)}`}>
-        <span>{formatValue(context.score)}</span>
-        <div className={classes.meter} style={{ width: `${share * 100}%` }} />
-      </div>
-      <TokenStrip
-        label={`Context ${rank + 1}: its tokens with the mean of the members’ z-scores`}
-        tokens={context.tokens}
-        values={context.scores}
-        special={context.special}
-        peak={context.peak}
-        reach={reach}
-        showValues={showValues}
-        onPick={onPick}
-      />
-      <Group className={classes.where} gap="xs">
-        {part && <span className={classes.part}>{part}</span>}
-        <span>
-          document {context.doc}, token {context.position}
-          {certain && ", certain"}
-        </span>
+    <ContextFrame
+      value={context.score}
+      of="mean z-score"
+      reach={reach}
+      place={context}
+      shown={{ tokens, values: scores, special, peak }}
+      label={`Context ${rank + 1}: its tokens with the mean of the members’ z-scores`}
+      certain={certain}
+      where={certain && ", certain"}
+      onPick={onPick}
+      beside={
         <span className={classes.memberValues}>
           {units.slice(0, MEMBERS).map((unit, at) => (
-            <span key={unit} title={`${unit}: ${formatExact(context.activations[at] ?? null)}`}>
-              <b>{unit}</b> {formatValue(context.activations[at] ?? null)}
+            <span key={unit} title={`${unit}: ${formatExact(activations[at] ?? null)}`}>
+              <b>{unit}</b> {formatValue(activations[at] ?? null)}
             </span>
           ))}
           {units.length > MEMBERS && <span>and {units.length - MEMBERS} more</span>}
         </span>
-      </Group>
-    </li>
+      }
+    />
   );
 }

@@ -2,43 +2,34 @@ import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
 import { card } from "@/testing/card";
-import { everyday, examples, INDEX_ID, index, model, neuronTop } from "@/testing/fixtures";
+import { INDEX_ID, index, model } from "@/testing/fixtures";
+import { indexedServer, OTHER_INDEX_ID, UNIT_PAGE } from "@/testing/indexed";
 import { renderAt } from "@/testing/render";
-import { type FakeServer, failure, fakeServer, never } from "@/testing/server";
+import { type FakeServer, failure, never } from "@/testing/server";
 import NeuronView from "./NeuronView";
 import { placeOf } from "./peaks";
 
-const AT = "/neuron?unit=mlp_act.0:7";
-const OTHER = "x_00000000000000000000000002";
-
 let server: FakeServer;
 beforeEach(() => {
-  server = fakeServer({
-    ...everyday,
-    "GET /api/indexes": { body: { indexes: [index()] } },
-    "GET /api/neurons/top": { body: neuronTop },
-    "GET /api/neurons/examples": { body: examples },
-  });
+  server = indexedServer();
 });
-
-const asked = (path: string) => server.calls.findLast((call) => call.path === path);
 
 describe("an index that is gone", () => {
   const GONE = /The index that this address names is not here any more/;
 
   it("is named as gone, with the one that answers in its place", async () => {
-    const page = renderAt(`${AT}&index=${OTHER}`, <NeuronView />);
+    const page = renderAt(`${UNIT_PAGE}&index=${OTHER_INDEX_ID}`, <NeuronView />);
     expect(await screen.findByText(GONE)).toHaveTextContent("; below is bundled · 1,000 tokens · k 32.");
     expect(await screen.findByTestId("contexts")).toBeVisible();
     page.unmount();
-    renderAt(`${AT}&index=${INDEX_ID}`, <NeuronView />);
+    renderAt(`${UNIT_PAGE}&index=${INDEX_ID}`, <NeuronView />);
     expect(await screen.findByTestId("contexts")).toBeVisible();
     expect(screen.queryByText(GONE)).toBeNull();
   });
 
   it("leads to the offer of a build where there is no other", async () => {
     server.on("GET /api/indexes", { body: { indexes: [] } });
-    renderAt(`${AT}&index=${OTHER}`, <NeuronView />);
+    renderAt(`${UNIT_PAGE}&index=${OTHER_INDEX_ID}`, <NeuronView />);
     expect(await screen.findByText(GONE)).toHaveTextContent(/any more\.$/);
     expect(screen.getByText(/Build an index to read what drives this neuron/)).toBeVisible();
   });
@@ -86,13 +77,13 @@ describe("a unit of another point", () => {
   });
 
   it("has a page over the indexes that hold it", async () => {
-    const wide = index({ index_id: OTHER, points: ["mlp_act", "head_norm"] });
+    const wide = index({ index_id: OTHER_INDEX_ID, points: ["mlp_act", "head_norm"] });
     server.on("GET /api/indexes", { body: { indexes: [index(), wide] } });
     renderAt("/neuron?unit=head_norm.1:0", <NeuronView />);
     expect(await screen.findByTestId("contexts")).toBeVisible();
     expect(screen.getByRole("heading", { name: "head_norm.1:0" })).toBeVisible();
-    expect(asked("/api/neurons/top")?.query.get("index_id")).toBe(OTHER);
-    expect(asked("/api/neurons/top")?.query.get("unit")).toBe("head_norm.1:0");
+    expect(server.asked("/api/neurons/top")?.query.get("index_id")).toBe(OTHER_INDEX_ID);
+    expect(server.asked("/api/neurons/top")?.query.get("unit")).toBe("head_norm.1:0");
     expect(screen.getByRole("button", { name: "Next head" })).toBeVisible();
   });
 
@@ -104,7 +95,7 @@ describe("a unit of another point", () => {
     renderAt("/neuron?unit=resid_post.1:0", <NeuronView />);
     expect(await screen.findByText(/No index of this model holds all of: residual stream/)).toBeVisible();
     await userEvent.click(await screen.findByRole("button", { name: "Build" }));
-    await waitFor(() => expect(asked("/api/indexes")?.body).toMatchObject({ points: ["resid_post"] }));
+    await waitFor(() => expect(server.asked("/api/indexes")?.body).toMatchObject({ points: ["resid_post"] }));
   });
 });
 

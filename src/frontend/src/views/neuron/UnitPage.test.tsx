@@ -1,32 +1,24 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Comparison } from "@/api/types";
+import type { Comparison, Example } from "@/api/types";
 import { job, shortest } from "@/testing/driving";
-import { everyday, examples, INDEX_ID, index, model, neuronTop } from "@/testing/fixtures";
+import { examples, INDEX_ID, index, model, neuronTop } from "@/testing/fixtures";
+import { indexedServer, OTHER_INDEX_ID, UNIT_PAGE } from "@/testing/indexed";
 import { expectAccessible, renderAt } from "@/testing/render";
-import { type FakeServer, failure, fakeServer } from "@/testing/server";
+import { type FakeServer, failure } from "@/testing/server";
 import NeuronView from "./NeuronView";
 
-const AT = "/neuron?unit=mlp_act.0:7";
 const JOB = job("shortest").job_id;
-const OTHER = "x_00000000000000000000000002";
 
 let server: FakeServer;
 beforeEach(() => {
-  server = fakeServer({
-    ...everyday,
-    "GET /api/indexes": { body: { indexes: [index()] } },
-    "GET /api/neurons/top": { body: neuronTop },
-    "GET /api/neurons/examples": { body: examples },
-  });
+  server = indexedServer();
 });
-
-const asked = (path: string) => server.calls.findLast((call) => call.path === path);
 
 describe("the histogram", () => {
   it("draws the sample's counts, with the figures of the whole corpus beside it", async () => {
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     const picture = await screen.findByTestId("histogram");
     expect(picture).toHaveAccessibleName(
       "Histogram of 590 tokens, from −1.000 to 4.500; above zero on 12.3 %",
@@ -36,31 +28,31 @@ describe("the histogram", () => {
     expect(screen.getByText(/^over a sample of 590 tokens; tokens per /)).toBeVisible();
     // The figures above it are of all tokens.
     expect(screen.getByText("over all 1,000 tokens")).toBeVisible();
-    expect(asked("/api/neurons/examples")?.query.get("unit")).toBe("mlp_act.0:7");
+    expect(server.asked("/api/neurons/examples")?.query.get("unit")).toBe("mlp_act.0:7");
   });
 
   it("says so where the unit never varies, or the sample is empty", async () => {
     const flat = { ...neuronTop, stats: { mean: 0, std: 0, max: 0, min: 0, firing_rate: 0 } };
     server.on("GET /api/neurons/top", { body: flat });
-    const page = renderAt(AT, <NeuronView />);
+    const page = renderAt(UNIT_PAGE, <NeuronView />);
     expect(await screen.findByText("It is 0 on every token of the corpus.")).toBeVisible();
     page.unmount();
     const spread = { ...examples.spread, tokens: 0 };
     server.on("GET /api/neurons/examples", { body: { ...examples, spread } });
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     expect(await screen.findByText(/too small for a histogram/)).toBeVisible();
   });
 
   it("says why it could not be had", async () => {
     server.on("GET /api/neurons/examples", failure(409, "damaged", "Its spread is broken."));
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     expect(await screen.findByRole("alert")).toHaveTextContent("Its spread is broken.");
   });
 });
 
 describe("what it writes", () => {
   it("lists the tokens that it raises and lowers, and what the path leaves out", async () => {
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     const found = await screen.findByTestId("writes");
     expect(
       within(found)
@@ -72,16 +64,16 @@ describe("what it writes", () => {
 
   it("says why nothing leads to the logits, without calling it a fault", async () => {
     server.on("GET /api/neurons/writes", failure(422, "point_unavailable", "Nothing leads from it."));
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     expect(await screen.findByText("Nothing leads from it.")).toBeVisible();
     expect(screen.queryByRole("alert")).toBeNull();
   });
 
   it("does not load a model unasked", async () => {
     server.on("GET /api/models", { body: { models: [model({ loaded: false, loaded_as: null })] } });
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     const button = await screen.findByRole("button", { name: "Load it and read them" });
-    expect(asked("/api/neurons/writes")).toBeUndefined();
+    expect(server.asked("/api/neurons/writes")).toBeUndefined();
     await userEvent.click(button);
     expect(await screen.findByTestId("writes")).toBeVisible();
   });
@@ -89,10 +81,10 @@ describe("what it writes", () => {
 
 describe("contexts", () => {
   it("are also those of other bands, with only the peak's value known", async () => {
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await screen.findByTestId("contexts");
     await userEvent.click(screen.getByText("Near zero"));
-    await waitFor(() => expect(asked("/api/neurons/examples")?.query.get("band")).toBe("near_zero"));
+    await waitFor(() => expect(server.asked("/api/neurons/examples")?.query.get("band")).toBe("near_zero"));
     expect(window.location.search).toContain("band=near_zero");
     const chips = within(await screen.findByRole("toolbar", { name: /Context 1/ })).getAllByRole("button");
     expect(chips.map((chip) => chip.dataset.value)).toEqual([undefined, "1.5", undefined]);
@@ -100,14 +92,36 @@ describe("contexts", () => {
     await expectAccessible(document.body);
   });
 
+  it("are also the lowest, the most negative first, with a bar and colours by their size", async () => {
+    const place = examples.examples[0] as Example;
+    server.on("GET /api/neurons/examples", {
+      body: {
+        ...examples,
+        examples: [
+          { ...place, activation: -0.5 },
+          { ...place, doc: 4, activation: -1 },
+        ],
+      },
+    });
+    renderAt(`${UNIT_PAGE}&band=lowest`, <NeuronView />);
+    expect(await screen.findByText(/the lowest twentieth of a sample/)).toBeVisible();
+    await waitFor(() => expect(screen.getAllByTestId("context")).toHaveLength(2));
+    const wanted = server.calls.find((call) => call.query.get("band") === "quantile")?.query;
+    expect([wanted?.get("low"), wanted?.get("high")]).toEqual(["0", "0.05"]);
+    expect(screen.getAllByTestId("context-activation").map((one) => one.dataset.value)).toEqual([
+      "-1",
+      "-0.5",
+    ]);
+  });
+
   it("are searched by the server, and say when none holds the text", async () => {
     server.on("GET /api/neurons/top", ({ url }) => ({
       body: url.searchParams.get("contains") ? { ...neuronTop, contexts: [] } : neuronTop,
     }));
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await userEvent.type(await screen.findByLabelText("Only contexts that hold"), "moo");
     expect(await screen.findByText("No context holds that")).toBeVisible();
-    expect(asked("/api/neurons/top")?.query.get("contains")).toBe("moo");
+    expect(server.asked("/api/neurons/top")?.query.get("contains")).toBe("moo");
     expect(window.location.search).toContain("has=moo");
   });
 
@@ -120,7 +134,7 @@ describe("contexts", () => {
         activations: [9, 4.1, 0.5, 4.49, 0.1, 0.2],
       },
     });
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await userEvent.click(await screen.findByRole("button", { name: "Whole window of context 1" }));
     const strip = await screen.findByRole("toolbar", { name: /Context 1/ });
     await waitFor(() =>
@@ -135,7 +149,7 @@ describe("contexts", () => {
       undefined,
       undefined,
     ]);
-    expect(asked("/api/neurons/window")?.body).toEqual({
+    expect(server.asked("/api/neurons/window")?.body).toEqual({
       model_id: "neuronscope/tiny",
       index_id: INDEX_ID,
       unit: "mlp_act.0:7",
@@ -151,11 +165,11 @@ describe("the shortest driving text", () => {
   it("is searched for as a job with progress, and stands below its context", async () => {
     server.on("POST /api/neurons/shortest", { status: 202, body: job("shortest") });
     server.on(`GET /api/jobs/${JOB}`, { body: job("shortest") });
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await userEvent.click(await screen.findByRole("button", { name: "Shorten context 1" }));
     expect(await screen.findByText("40 of 1,000 tokens")).toBeVisible();
     expect(screen.getByRole("button", { name: "Shorten context 1" })).toBeDisabled();
-    expect(asked("/api/neurons/shortest")?.body).toEqual({
+    expect(server.asked("/api/neurons/shortest")?.body).toEqual({
       model_id: "neuronscope/tiny",
       unit: "mlp_act.0:7",
       index_id: INDEX_ID,
@@ -177,7 +191,7 @@ describe("the shortest driving text", () => {
   it("is found again after a reload while it runs, and can be cancelled", async () => {
     server.on(`GET /api/jobs/${JOB}`, { body: job("shortest") });
     server.on(`DELETE /api/jobs/${JOB}`, { body: job("shortest", { state: "cancelled" }) });
-    renderAt(`${AT}&short=0&shortJob=${JOB}`, <NeuronView />);
+    renderAt(`${UNIT_PAGE}&short=0&shortJob=${JOB}`, <NeuronView />);
     await userEvent.click(await screen.findByRole("button", { name: /^Cancel/ }));
     server.on(`GET /api/jobs/${JOB}`, { body: job("shortest", { state: "cancelled" }) });
     expect(await screen.findByText("Cancelled", undefined, { timeout: 4000 })).toBeVisible();
@@ -188,20 +202,20 @@ describe("the shortest driving text", () => {
     ["names one that is not known any more", `&shortJob=${JOB}`],
   ])("can be run where the address %s", async (_what, rest) => {
     server.on(`GET /api/jobs/${JOB}`, failure(404, "not_found", "There is no such job."));
-    renderAt(`${AT}&short=0${rest}`, <NeuronView />);
+    renderAt(`${UNIT_PAGE}&short=0${rest}`, <NeuronView />);
     expect(await screen.findByText(/The search that this address names is not known here/)).toBeVisible();
     server.on("POST /api/neurons/shortest", { status: 202, body: job("shortest") });
     server.on(`GET /api/jobs/${JOB}`, { body: job("shortest", { state: "done", result: { ...shortest } }) });
     await userEvent.click(screen.getByRole("button", { name: "Run it again" }));
-    await waitFor(() => expect(asked("/api/neurons/shortest")?.body).toMatchObject({ rank: 0 }));
+    await waitFor(() => expect(server.asked("/api/neurons/shortest")?.body).toMatchObject({ rank: 0 }));
   });
 
   it("stands with the strongest contexts alone", async () => {
     server.on(`GET /api/jobs/${JOB}`, { body: job("shortest", { state: "done", result: { ...shortest } }) });
-    renderAt(`${AT}&short=0&shortJob=${JOB}`, <NeuronView />);
+    renderAt(`${UNIT_PAGE}&short=0&shortJob=${JOB}`, <NeuronView />);
     expect(await screen.findByTestId("shortest-tokens")).toBeVisible();
     await userEvent.click(screen.getByText("Middle"));
-    await waitFor(() => expect(asked("/api/neurons/examples")?.query.get("band")).toBe("middle"));
+    await waitFor(() => expect(server.asked("/api/neurons/examples")?.query.get("band")).toBe("middle"));
     expect(screen.queryByTestId("shortest-tokens")).toBeNull();
     await userEvent.click(screen.getByText("Strongest"));
     expect(await screen.findByTestId("shortest-tokens")).toBeVisible();
@@ -209,7 +223,7 @@ describe("the shortest driving text", () => {
 
   it("says why it was refused or failed", async () => {
     server.on("POST /api/neurons/shortest", failure(409, "conflict", "The index does not fit."));
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     await userEvent.click(await screen.findByRole("button", { name: "Shorten context 1" }));
     expect(await screen.findByRole("alert")).toHaveTextContent("The index does not fit.");
     const error = { code: "bad_request", message: "It is −1 there.", hint: "" };
@@ -222,9 +236,9 @@ describe("the shortest driving text", () => {
   it("that another unit's page left in the address is not taken for this one's", async () => {
     const foreign = { ...shortest, unit: "mlp_act.1:2" };
     server.on(`GET /api/jobs/${JOB}`, { body: job("shortest", { state: "done", result: { ...foreign } }) });
-    renderAt(`${AT}&short=0&shortJob=${JOB}`, <NeuronView />);
+    renderAt(`${UNIT_PAGE}&short=0&shortJob=${JOB}`, <NeuronView />);
     await screen.findByTestId("contexts");
-    await waitFor(() => expect(asked(`/api/jobs/${JOB}`)).toBeDefined());
+    await waitFor(() => expect(server.asked(`/api/jobs/${JOB}`)).toBeDefined());
     expect(screen.queryByTestId("shortest-tokens")).toBeNull();
   });
 });
@@ -236,7 +250,7 @@ describe("a comparison", () => {
     same_corpus: false,
     kept: 32,
     first: side,
-    second: { ...side, index_id: OTHER, corpus: "local/mine" },
+    second: { ...side, index_id: OTHER_INDEX_ID, corpus: "local/mine" },
     token_overlap: 0.5,
     ngram_overlap: 0.25,
     tokens: [{ tokens: [" +"], first: neuronTop.tokens[0], second: null }],
@@ -246,14 +260,14 @@ describe("a comparison", () => {
   } as unknown as Comparison;
 
   it("sets the contexts of another index beside these", async () => {
-    const other = index({ index_id: OTHER, corpus: "local/mine" });
+    const other = index({ index_id: OTHER_INDEX_ID, corpus: "local/mine" });
     const unlike = index({ index_id: "x_3", model_key: "z", model_id: "a/b", corpus: "local/else" });
     server.on("GET /api/indexes", { body: { indexes: [index(), other, unlike] } });
     server.on("GET /api/neurons/compare", { body: compared });
-    renderAt(AT, <NeuronView />);
+    renderAt(UNIT_PAGE, <NeuronView />);
     const choice = await screen.findByLabelText("Compare with");
     expect(within(choice).getAllByRole("option")).toHaveLength(2);
-    await userEvent.selectOptions(choice, OTHER);
+    await userEvent.selectOptions(choice, OTHER_INDEX_ID);
     const shown = await screen.findByTestId("comparison");
     expect(within(shown).getByText("50.0 %")).toBeVisible();
     expect(
@@ -262,17 +276,17 @@ describe("a comparison", () => {
         .map((one) => one.getAttribute("aria-label")),
     ).toEqual(["bundled", "local/mine"]);
     expect(within(shown).getByRole("row", { name: /\+ 9, 4.500 –/ })).toBeVisible();
-    expect(window.location.search).toContain(`with=${OTHER}`);
+    expect(window.location.search).toContain(`with=${OTHER_INDEX_ID}`);
     await expectAccessible(document.body);
   });
 
   it("says what it takes where there is no second index, and why one was refused", async () => {
-    const page = renderAt(AT, <NeuronView />);
+    const page = renderAt(UNIT_PAGE, <NeuronView />);
     expect(await screen.findByText(/There is no second index to compare with/)).toBeVisible();
     page.unmount();
-    server.on("GET /api/indexes", { body: { indexes: [index(), index({ index_id: OTHER })] } });
+    server.on("GET /api/indexes", { body: { indexes: [index(), index({ index_id: OTHER_INDEX_ID })] } });
     server.on("GET /api/neurons/compare", failure(409, "conflict", "They cut texts differently."));
-    renderAt(`${AT}&with=${OTHER}`, <NeuronView />);
+    renderAt(`${UNIT_PAGE}&with=${OTHER_INDEX_ID}`, <NeuronView />);
     expect(await screen.findByText("They cut texts differently.")).toBeVisible();
   });
 });

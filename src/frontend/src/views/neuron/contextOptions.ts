@@ -6,12 +6,21 @@ import { readChoice, readInt } from "@/lib/url";
 export const DEFAULT_COUNT = 20;
 const MOST = 1000;
 
-export const BANDS = ["top", "middle", "random", "near_zero"] as const satisfies readonly Band[];
+export const BANDS = ["top", "middle", "random", "near_zero", "lowest"] as const;
+export type Shown = (typeof BANDS)[number];
 
-export const BAND_WORDS: Record<(typeof BANDS)[number], { label: string; about: string }> = {
+/** Where the lowest values of the sample end, as a share of it. */
+const LOWEST = 0.05;
+
+/** A band as the server is asked for it: the lowest is one of its quantiles. */
+export const askedBand = (band: Shown): { band: Band; low?: number; high?: number } =>
+  band === "lowest" ? { band: "quantile", low: 0, high: LOWEST } : { band };
+
+export const BAND_WORDS: Record<Shown, { label: string; about: string }> = {
   top: { label: "Strongest", about: "the exact strongest of the whole corpus" },
   middle: { label: "Middle", about: "the middle of where it fires, out of a sample" },
   random: { label: "Random", about: "as they come, out of a sample" },
+  lowest: { label: "Lowest", about: "out of the lowest twentieth of a sample" },
   near_zero: { label: "Near zero", about: "nearest to zero, out of a sample" },
 };
 
