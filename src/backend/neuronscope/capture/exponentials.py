@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 
+MAGNITUDE = np.int32(0x7FFFFFFF)
 LOWEST = np.float32(-87.0)
 """Below this a float32 exponential is no normal number; it counts as this one, which is 1e-38 of the largest."""
 LOG2_E = np.float32(1.4426950408889634)
@@ -21,35 +22,56 @@ TERMS = tuple(np.float32(1 / math.factorial(n)) for n in range(7, -1, -1))
 P7, P6, P5, P4, P3, P2, P1, P0 = TERMS
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
-def largest_of(values: F32) -> np.float32:
-    found: np.float32 = values[0]
-    for value in values:
-        found = max(found, value)
+@njit(cache=True, nogil=True)
+def order_of_largest(bits: I32) -> np.int32:
+    """The place of the largest of float32 values, given as their bits, in the order of all numbers: :func:`number_at` gives it.
+
+    Bits of negative ones turned around are in the order of their values, and as whole numbers are compared several at once.
+    """
+    found = np.int32(-MAGNITUDE - 1)
+    for k in range(len(bits)):
+        found = max(found, bits[k] ^ ((bits[k] >> np.int32(31)) & MAGNITUDE))
+    return found
+
+
+@njit(cache=True, nogil=True)
+def number_at(order: np.int32) -> np.float32:
+    """The float32 value at a place of that order."""
+    bits = np.empty(1, np.int32)
+    bits[0] = order ^ ((order >> np.int32(31)) & MAGNITUDE)
+    found: np.float32 = bits.view(np.float32)[0]
     return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def raise_below(scores: F32, largest: np.float32, raised: F32, bits: I32) -> None:
-    """Scores become differences from the largest, whose exponential is ``raised`` times the power of 2 with these ``bits``."""
+    """The exponential of a score less the largest is ``raised`` times the power of 2 with these ``bits``."""
     for k in range(len(scores)):
         below = scores[k] - largest
-        scores[k] = below
         # What is no number stays none: it compares false.
         value = LOWEST if below < LOWEST else below
-        power = np.float32(math.floor(value * LOG2_E + np.float32(0.5)))
+        power = np.floor(value * LOG2_E + np.float32(0.5))
         bits[k] = (np.int32(power) + np.int32(127)) << np.int32(23)
         rest = value - power * LN2_HIGH - power * LN2_LOW
         raised[k] = ((((((P7 * rest + P6) * rest + P5) * rest + P4) * rest + P3) * rest + P2) * rest + P1) * rest + P0
 
 
+# A sum may be taken in any order, so that several values are added at once.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
-def sum_raised(below: F32, raised: F32, powers: F32) -> tuple[float, float]:
-    """The exponentials, put together in their place, are added up: themselves, and times their logarithms."""
-    total, mixed = 0.0, 0.0
-    for k in range(len(below)):
+def sum_raised(raised: F32, powers: F32, count: int) -> float:
+    """The sum of so many exponentials, which are put together in place."""
+    total = 0.0
+    for k in range(count):
         value = raised[k] * powers[k]
         raised[k] = value
         total += np.float64(value)
-        mixed += np.float64(value) * np.float64(below[k])
-    return total, mixed
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def sum_times_log(scores: F32, largest: np.float32, exponentials: F32) -> float:
+    """The sum of exponentials of scores less the largest, each times its logarithm."""
+    total = 0.0
+    for k in range(len(scores)):
+        total += np.float64(exponentials[k]) * np.float64(scores[k] - largest)
+    return total

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from neuronscope.capture.exponentials import largest_of, raise_below, sum_raised
+from neuronscope.capture.exponentials import number_at, order_of_largest, raise_below, sum_raised
 
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
@@ -23,19 +23,18 @@ def likeliest(logits: F32, ids: I64) -> float:
     all exponentials. It is not finite where some logit is not, and the ids say nothing then."""
     size, count = len(logits), len(ids)
     blocks = (size + BLOCK - 1) // BLOCK
-    largest = np.empty(blocks, np.float32)
+    orders = np.empty(blocks, np.int32)
     for b in range(blocks):
-        largest[b] = largest_of(logits[b * BLOCK : (b + 1) * BLOCK])
-    top = largest_of(largest)
-    scores, raised, bits = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.int32)
+        orders[b] = order_of_largest(logits[b * BLOCK : (b + 1) * BLOCK].view(np.int32))
+    top = number_at(orders.max())
+    raised, bits = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.int32)
     total, held, least = 0.0, 0, np.float32(-np.inf)
     for b in range(blocks):
         block = logits[b * BLOCK : (b + 1) * BLOCK]
         width = len(block)
-        scores[:width] = block
-        raise_below(scores[:width], top, raised, bits)
-        total += sum_raised(scores[:width], raised, bits.view(np.float32))[0]
-        if held == count and largest[b] <= least:
+        raise_below(block, top, raised, bits)
+        total += sum_raised(raised, bits.view(np.float32), width)
+        if held == count and number_at(orders[b]) <= least:
             continue
         for i in range(width):
             value = block[i]
