@@ -14,6 +14,12 @@ export function makeChange(kind: Kind, unit: string, override = false): Change {
     : { id: `ablate ${unit}`, units: [unit], op: "ablate_zero", ...knowingly };
 }
 
+/** The same done to all units of a group. */
+export const groupChange = (kind: Kind, groupId: string, units: readonly string[]): Change => ({
+  ...makeChange(kind, groupId),
+  units,
+});
+
 /** Whether it may change protected units. */
 export const overrides = (change: Change): boolean => change.override_protection === true;
 

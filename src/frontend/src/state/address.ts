@@ -4,6 +4,7 @@ import { useCallback, useMemo } from "react";
 import { useLocation, useNavigate } from "react-router";
 import { BUNDLED_MODEL } from "@/api/queries/models";
 import { type Patch, patchSearch } from "@/lib/url";
+import { indexOfGroup } from "./groupIndex";
 
 export function useParams(): URLSearchParams {
   const { search } = useLocation();
@@ -31,26 +32,32 @@ export function usePatch(): Patcher {
 export const useModelId = () => useParams().get("model") ?? BUNDLED_MODEL;
 
 /** Address of a neuron's page that keeps the model, the trace, so that the way back is there, and the chosen index. */
-export function neuronHref(search: string, modelId: string, unit: string): string {
+export function neuronHref(
+  search: string,
+  modelId: string,
+  unit: string,
+  over: string | null = null,
+): string {
   const params = new URLSearchParams(search);
-  const [trace, index] = [params.get("trace"), params.get("index")];
+  const [trace, index] = [params.get("trace"), over ?? params.get("index")];
   return `/neuron${patchSearch("", { model: modelId, unit, trace, index })}`;
 }
 
-export function useNeuronHref(): (unit: string) => string {
+/** `over` is the index that the page is to open on, where it is another than the address names. */
+export function useNeuronHref(over: string | null = null): (unit: string) => string {
   const { search } = useLocation();
   const modelId = useModelId();
-  return useCallback((unit: string) => neuronHref(search, modelId, unit), [search, modelId]);
+  return useCallback((unit: string) => neuronHref(search, modelId, unit, over), [search, modelId, over]);
 }
 
-/** Address of a group's page, with the same kept. */
+/** Address of a group's page, with the trace kept; it opens on the index that the group was saved over. */
 export function useGroupHref(): (groupId: string) => string {
   const { search } = useLocation();
   const modelId = useModelId();
   return useCallback(
     (groupId: string) => {
       const params = new URLSearchParams(search);
-      const [trace, index] = [params.get("trace"), params.get("index")];
+      const [trace, index] = [params.get("trace"), indexOfGroup(groupId) ?? params.get("index")];
       return `/neuron${patchSearch("", { model: modelId, group: groupId, trace, index })}`;
     },
     [search, modelId],

@@ -11,11 +11,12 @@ export const useGroups = (modelId: string, enabled = true) =>
     staleTime: 30_000,
   });
 
-export const useGroup = (groupId: string) =>
+export const useGroup = (groupId: string, enabled = true) =>
   useQuery({
     queryKey: ["group", groupId],
     queryFn: ({ signal }) =>
       unwrap(client.GET("/api/groups/{group_id}", { params: { path: { group_id: groupId } }, signal })),
+    enabled,
     staleTime: Number.POSITIVE_INFINITY,
   });
 

@@ -6,6 +6,7 @@ import type { Group as GroupOut, GroupRequest } from "@/api/types";
 import { Dialog } from "@/components/Dialog";
 import { ErrorNote } from "@/components/Notice";
 import { useGroupHref, useModelId } from "@/state/address";
+import { keepIndexOfGroup } from "@/state/groupIndex";
 
 /** Units that can be left out one by one; further ones are taken together. */
 const LISTED = 100;
@@ -14,11 +15,13 @@ interface SaveGroupProps {
   /** Offered, and chosen to begin with; each can be left out. */
   units: readonly string[];
   madeBy?: NonNullable<GroupRequest["made_by"]>;
+  /** What they are shown over: the group's page opens on it. */
+  indexId?: string | null;
   onClose: () => void;
 }
 
 /** Keeps units under a name, alone or together with those of a group that is there. */
-export function SaveGroup({ units, madeBy = "hand", onClose }: SaveGroupProps) {
+export function SaveGroup({ units, madeBy = "hand", indexId = null, onClose }: SaveGroupProps) {
   const modelId = useModelId();
   const save = useSaveGroup();
   return (
@@ -30,7 +33,12 @@ export function SaveGroup({ units, madeBy = "hand", onClose }: SaveGroupProps) {
           units={units}
           pending={save.isPending}
           error={save.error}
-          onSave={(name, chosen) => save.mutate({ model_id: modelId, name, units: chosen, made_by: madeBy })}
+          onSave={(name, chosen) =>
+            save.mutate(
+              { model_id: modelId, name, units: chosen, made_by: madeBy },
+              { onSuccess: ({ group_id }) => indexId && keepIndexOfGroup(group_id, indexId) },
+            )
+          }
           onClose={onClose}
         />
       )}

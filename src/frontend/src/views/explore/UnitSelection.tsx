@@ -2,11 +2,9 @@ import { ActionIcon, Anchor, CopyButton, Group, ScrollArea, Text, Tooltip } from
 import { IconCheck, IconCopy, IconX } from "@tabler/icons-react";
 import { Link } from "react-router";
 import { Panel } from "@/components/Panel";
-import { parseUnit } from "@/lib/address";
-import { useNeuronHref } from "@/state/address";
 import { useSession } from "@/state/session";
 import { SELECTION_ID } from "./ChosenUnits";
-import { NEURONS } from "./options";
+import { useUnitLinks } from "./useUnitLinks";
 
 const SHOWN = 200;
 
@@ -14,12 +12,12 @@ const SHOWN = 200;
 export function UnitSelection() {
   const selection = useSession((session) => session.selection);
   const clear = useSession((session) => session.clearSelection);
-  const href = useNeuronHref();
+  const href = useUnitLinks();
   if (!selection)
     return (
       <Panel title="Selection">
         <Text size="sm" c="dimmed">
-          Click a point, draw a lasso, or press a cluster: its neurons will be listed here.
+          Click a point, draw a lasso, or press a cluster: its units will be listed here.
         </Text>
       </Panel>
     );
@@ -53,18 +51,18 @@ export function UnitSelection() {
         viewportProps={{ id: SELECTION_ID, tabIndex: 0, "aria-label": "Selected units" }}
       >
         <Group gap="xs" data-testid="selection">
-          {units.slice(0, SHOWN).map((unit) =>
-            // Only MLP neurons have a page of their own.
-            parseUnit(unit)?.point === NEURONS ? (
-              <Anchor key={unit} component={Link} to={href(unit)} size="xs" ff="monospace">
+          {units.slice(0, SHOWN).map((unit) => {
+            const to = href(unit);
+            return to ? (
+              <Anchor key={unit} component={Link} to={to} size="xs" ff="monospace">
                 {unit}
               </Anchor>
             ) : (
-              <Text key={unit} span size="xs" ff="monospace">
+              <Text key={unit} span size="xs" ff="monospace" title="No index holds units of this point">
                 {unit}
               </Text>
-            ),
-          )}
+            );
+          })}
         </Group>
         {units.length > SHOWN && (
           <Text size="xs" c="dimmed" mt="xs">

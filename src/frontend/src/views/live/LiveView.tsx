@@ -12,6 +12,7 @@ import { reconnect, useLive } from "./store";
 import { Timeline } from "./Timeline";
 import { useLiveKeys } from "./useLiveKeys";
 import { useLiveRun } from "./useLiveRun";
+import { useSteer } from "./useSteer";
 import { useStepSync } from "./useStep";
 
 /** A run as it goes on, or as it was recorded: said, seen, and changed on the way. */
@@ -19,6 +20,7 @@ export default function LiveView() {
   useLiveRun();
   useStepSync();
   useLiveKeys();
+  useSteer();
   return (
     <div className={classes.view}>
       <VisuallyHidden component="h1">Live</VisuallyHidden>

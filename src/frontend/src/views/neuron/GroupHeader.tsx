@@ -12,6 +12,7 @@ import { patchSearch } from "@/lib/url";
 import { useModelId, usePatch } from "@/state/address";
 import { IndexChoice } from "./IndexChoice";
 import classes from "./Neuron.module.css";
+import { SteerMenu } from "./SteerMenu";
 
 interface HeaderProps {
   group: GroupOut;
@@ -50,6 +51,7 @@ export function GroupHeader({ group, indexes, indexId }: HeaderProps) {
         {formatAgo(group.created_at)}
       </Text>
       <Group gap="xs" ml="auto">
+        <SteerMenu of={{ group: group.group_id }} />
         <CopyText text={group.group_id} label="Copy the group’s id, for interventions" />
         <Tooltip label="Delete">
           <ActionIcon

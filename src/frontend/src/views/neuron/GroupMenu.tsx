@@ -9,7 +9,7 @@ import { useGroupHref, useModelId } from "@/state/address";
 const SHOWN = 30;
 
 /** Saves the unit into a group, and leads to the groups that are there; those that hold it come first. */
-export function GroupMenu({ unit }: { unit: string }) {
+export function GroupMenu({ unit, indexId }: { unit: string; indexId: string | null }) {
   const [saving, setSaving] = useState(false);
   const [opened, setOpened] = useState(false);
   const href = useGroupHref();
@@ -48,7 +48,7 @@ export function GroupMenu({ unit }: { unit: string }) {
           )}
         </Menu.Dropdown>
       </Menu>
-      {saving && <SaveGroup units={[unit]} onClose={() => setSaving(false)} />}
+      {saving && <SaveGroup units={[unit]} indexId={indexId} onClose={() => setSaving(false)} />}
     </>
   );
 }

@@ -1,9 +1,10 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
+import { keepIndexOfGroup } from "@/state/groupIndex";
 import { GROUP_ID, group, job, together } from "@/testing/driving";
-import { INDEX_ID } from "@/testing/fixtures";
-import { indexedServer } from "@/testing/indexed";
+import { INDEX_ID, index } from "@/testing/fixtures";
+import { indexedServer, OTHER_INDEX_ID } from "@/testing/indexed";
 import { expectAccessible, renderAt } from "@/testing/render";
 import { type FakeServer, failure } from "@/testing/server";
 import NeuronView from "./NeuronView";
@@ -14,6 +15,7 @@ const done = job("together", { state: "done", result: { ...together } });
 
 let server: FakeServer;
 beforeEach(() => {
+  window.localStorage.clear();
   server = indexedServer({
     "GET /api/groups": { body: { groups: [group] } },
     [`GET /api/groups/${GROUP_ID}`]: { body: group },
@@ -145,4 +147,34 @@ it("are listed where no unit is named, and in the unit's menu with what holds it
   renderAt("/neuron?unit=mlp_act.0:7", <NeuronView />);
   await userEvent.click(await screen.findByRole("button", { name: "Groups" }));
   expect(await screen.findByText("2 units, this one among them")).toBeVisible();
+});
+
+describe("the index of a group", () => {
+  const older = index({ index_id: OTHER_INDEX_ID, corpus: "local/mine" });
+
+  it("is the one that it was saved over, not the newest", async () => {
+    keepIndexOfGroup(GROUP_ID, OTHER_INDEX_ID);
+    server.on("GET /api/indexes", { body: { indexes: [index(), older] } });
+    renderAt(AT, <NeuronView />);
+    expect(await screen.findByLabelText("Index")).toHaveValue(OTHER_INDEX_ID);
+    const [first] = within(screen.getByTestId("members")).getAllByRole("link");
+    expect(first?.getAttribute("href")).toContain(`index=${OTHER_INDEX_ID}`);
+  });
+
+  it("is the one that what is shown was found in", async () => {
+    const result = { ...together, index_id: OTHER_INDEX_ID };
+    server.on(`GET /api/jobs/${JOB}`, { body: job("together", { state: "done", result }) });
+    server.on("GET /api/indexes", { body: { indexes: [index(), older] } });
+    renderAt(`${AT}&togetherJob=${JOB}`, <NeuronView />);
+    await waitFor(() => expect(screen.getByLabelText("Index")).toHaveValue(OTHER_INDEX_ID));
+  });
+
+  it("stands in the links to its units and to Live", async () => {
+    renderAt(`${AT}&index=${INDEX_ID}`, <NeuronView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Steer it in Live" }));
+    const way = await screen.findByRole("menuitem", { name: /Ablate/ });
+    expect(way.getAttribute("href")).toBe(
+      `/live?model=neuronscope/tiny&index=${INDEX_ID}&group=${GROUP_ID}&steer=ablate`,
+    );
+  });
 });

@@ -11,6 +11,7 @@ import { parseUnit } from "@/lib/address";
 import { readTogether } from "@/lib/driving";
 import { patchSearch } from "@/lib/url";
 import { useModelId, useParams } from "@/state/address";
+import { indexOfGroup } from "@/state/groupIndex";
 import { GroupHeader } from "./GroupHeader";
 import { IndexBuilder } from "./IndexBuilder";
 import { IndexGone } from "./IndexGone";
@@ -63,15 +64,17 @@ function Elsewhere({ group }: { group: Group }) {
 function Shown({ group }: { group: Group }) {
   const params = useParams();
   const points = [...new Set(group.units.map((unit) => parseUnit(unit)?.point ?? ""))];
-  const { indexes, usable, chosen, indexId, gone } = useIndexFor(points);
   const jobId = params.get("togetherJob");
   const job = useJob(jobId);
   const found = readTogether(job.data);
+  // What was found stands beside the index that it was found in.
+  const cameFrom = found?.index_id ?? indexOfGroup(group.group_id);
+  const { indexes, usable, chosen, indexId, unanswered } = useIndexFor(points, cameFrom);
   const tokenNeurons = useTokenNeurons(indexId, points[0]);
   return (
     <Stack gap="sm">
       <GroupHeader group={group} indexes={usable} indexId={indexId} />
-      {gone && <IndexGone chosen={chosen} />}
+      {unanswered && <IndexGone why={unanswered} chosen={chosen} />}
       <div className={classes.columns}>
         <Stack gap="sm" miw={0}>
           {chosen && params.get("build") && <IndexBuilder points={points} />}
@@ -86,7 +89,7 @@ function Shown({ group }: { group: Group }) {
           )}
         </Stack>
         <Stack gap="sm" miw={0}>
-          <Members group={group} />
+          <Members group={group} indexId={indexId} />
           {found && (
             <>
               <TokenTable

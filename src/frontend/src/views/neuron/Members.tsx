@@ -8,9 +8,9 @@ import classes from "./Neuron.module.css";
 
 const SHOWN = 500;
 
-/** The units of a group, each a link to its page. */
-export function Members({ group }: { group: Group }) {
-  const href = useNeuronHref();
+/** The units of a group, each a link to its page over the same index. */
+export function Members({ group, indexId }: { group: Group; indexId: string | null }) {
+  const href = useNeuronHref(indexId);
   return (
     <Panel
       title="Members"

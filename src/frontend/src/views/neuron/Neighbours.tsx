@@ -75,6 +75,7 @@ export function Neighbours({ of, units, point, index }: NeighboursProps) {
         <List
           key={among}
           units={units}
+          indexId={index.index_id}
           found={answer.data.neighbours.map(({ correlation, layer, unit, ...one }) => ({
             unit: formatUnit({ point: one.point, layer, index: unit }),
             correlation,
@@ -88,11 +89,12 @@ export function Neighbours({ of, units, point, index }: NeighboursProps) {
 
 interface ListProps {
   units: readonly string[];
+  indexId: string;
   found: readonly { unit: string; correlation: number; rest: number }[];
 }
 
-function List({ units, found }: ListProps) {
-  const href = useNeuronHref();
+function List({ units, indexId, found }: ListProps) {
+  const href = useNeuronHref(indexId);
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const [saving, setSaving] = useState(false);
   return (
@@ -148,7 +150,9 @@ function List({ units, found }: ListProps) {
           </Button>
         )}
       </Group>
-      {saving && <SaveGroup units={[...units, ...chosen]} onClose={() => setSaving(false)} />}
+      {saving && (
+        <SaveGroup units={[...units, ...chosen]} indexId={indexId} onClose={() => setSaving(false)} />
+      )}
     </>
   );
 }

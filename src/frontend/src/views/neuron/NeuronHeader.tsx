@@ -9,6 +9,7 @@ import { useModelId, useParams, usePatch } from "@/state/address";
 import { GroupMenu } from "./GroupMenu";
 import { IndexChoice } from "./IndexChoice";
 import classes from "./Neuron.module.css";
+import { SteerMenu } from "./SteerMenu";
 
 interface HeaderProps {
   unit: Unit;
@@ -56,7 +57,7 @@ export function NeuronHeader({ unit, layers, units, indexes, indexId }: HeaderPr
           </ActionIcon>
         </Tooltip>
         <h1 className={classes.name}>{name}</h1>
-        <CopyButton value={window.location.href}>
+        <CopyButton value={linkOver(indexId)}>
           {({ copied, copy }) => (
             <Tooltip label={copied ? "Copied" : "Copy a link to this page"}>
               <ActionIcon variant="subtle" color="gray" onClick={copy} aria-label="Copy a link to this page">
@@ -71,7 +72,8 @@ export function NeuronHeader({ unit, layers, units, indexes, indexId }: HeaderPr
         <Stepper label={word} value={index} count={units} onChange={(next) => go(layer, next)} />
       </Group>
       <Group gap="xs" ml="auto">
-        <GroupMenu unit={name} />
+        <SteerMenu of={{ unit: name }} />
+        <GroupMenu unit={name} indexId={indexId} />
         <IndexChoice indexes={indexes} indexId={indexId} />
         {indexes.length > 0 && (
           <Anchor
@@ -86,6 +88,12 @@ export function NeuronHeader({ unit, layers, units, indexes, indexId }: HeaderPr
       </Group>
     </header>
   );
+}
+
+/** The page's own address, with the index named that it is shown over: the newest will be another one some day. */
+function linkOver(indexId: string | null): string {
+  const { origin, pathname, search } = window.location;
+  return `${origin}${pathname}${indexId ? patchSearch(search, { index: indexId }) : search}`;
 }
 
 interface StepperProps {

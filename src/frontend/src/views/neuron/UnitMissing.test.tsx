@@ -27,6 +27,17 @@ describe("an index that is gone", () => {
     expect(screen.queryByText(GONE)).toBeNull();
   });
 
+  it.each([
+    ["is of another model", { model_id: "local/other" }],
+    ["does not fit the model as it is now", { usable: false }],
+    ["holds no units of this point", { points: ["head_norm"] }],
+  ])("%s: the page says so", async (why, part) => {
+    const named = index({ index_id: OTHER_INDEX_ID, ...part });
+    server.on("GET /api/indexes", { body: { indexes: [index(), named] } });
+    renderAt(`${UNIT_PAGE}&index=${OTHER_INDEX_ID}`, <NeuronView />);
+    expect(await screen.findByText(new RegExp(why))).toHaveTextContent("below is bundled");
+  });
+
   it("leads to the offer of a build where there is no other", async () => {
     server.on("GET /api/indexes", { body: { indexes: [] } });
     renderAt(`${UNIT_PAGE}&index=${OTHER_INDEX_ID}`, <NeuronView />);

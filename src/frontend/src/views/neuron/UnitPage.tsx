@@ -34,7 +34,7 @@ export function UnitPage({ unit }: { unit: Unit }) {
   const loaded = models.data?.models.find((one) => one.model_id === modelId)?.loaded ?? false;
   const missing = isMissing(models.data?.models, modelId);
   const card = useModelCard(modelId, loaded);
-  const { indexes, usable, chosen, indexId, gone } = useIndexFor([unit.point]);
+  const { indexes, usable, chosen, indexId, unanswered } = useIndexFor([unit.point]);
   const asked = { modelId, unit: name, indexId };
   const options = readContexts(params);
   const wrong = noSuchUnit(card.data, unit);
@@ -69,7 +69,7 @@ export function UnitPage({ unit }: { unit: Unit }) {
   return (
     <Stack gap="sm">
       {header}
-      {gone && <IndexGone chosen={chosen} />}
+      {unanswered && <IndexGone why={unanswered} chosen={chosen} />}
       <div className={classes.columns}>
         <Stack gap="sm" miw={0}>
           {!missing && (
