@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from neuronscope.capture.taps import read_taps
 from neuronscope.capture.watch import Arrays
 from neuronscope.core.address import Address
 from neuronscope.core.trace_config import Resolved
-from neuronscope.models.attention import AttentionCall, Seen, call_of, configs_of, hold_attention, rows_together
+from neuronscope.models.attention import AttentionCall, AttentionHold, Seen, call_of, configs_of, rows_together
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.traces.payloads import index_dtype
 from neuronscope.traces.tables import EntryTable, with_values
@@ -26,9 +28,9 @@ TOP_KEYS = 8
 class AttentionWatch:
     """Rows of the step's last query in tiers ``summary`` and ``full_row``, of all its queries in ``full_matrix``.
 
-    A step of one token has one query, so there its matrix is a row. Rows are reduced over all layers at once that look
-    at as many keys. Where a layer caches a window only, its first key is not the text's first: keys are named by their
-    position in the text.
+    Within it, passes between :meth:`begin` and :meth:`end` are read. A step of one token has one query, so there its
+    matrix is a row. Rows are reduced over all layers at once that look at as many keys. Where a layer caches a window only,
+    its first key is not the text's first: keys are named by their position in the text.
     """
 
     def __init__(self, loaded: LoadedModel, addresses: Sequence[Address], resolved: Resolved) -> None:
@@ -37,12 +39,15 @@ class AttentionWatch:
         self._layers: dict[nn.Module, Address] = {}
         self._own: list[Address] = []
         self._rows: dict[Address, Tensor] = {}
-        self._held: list[Seen] = []
+        self._held: dict[nn.Module, tuple[int, Seen]] = {}
+        self._fresh = False
+        self._pass = 0
+        self._taps = ExitStack()
         self._calls: dict[tuple[object, ...], tuple[list[Address], list[AttentionCall]]] = {}
         self._grouped: list[tuple[list[Address], tuple[int, ...]]] = []
         self.seen = 0
         """Tokens that the model has seen after this step."""
-        self._configs = configs_of(loaded.model)
+        self._hold = AttentionHold(self._take, configs_of(loaded.model))
         self.addresses = list(addresses)
         self._names = {address: str(address) for address in self.addresses}
         self.names = list(self._names.values())
@@ -55,20 +60,38 @@ class AttentionWatch:
             else:
                 self._layers[site.module] = address
 
-    @contextmanager
-    def observe(self, seen: int, processed: int) -> Iterator[None]:
-        """Around one pass over ``processed`` tokens, after which the model has seen ``seen`` in all."""
-        self._rows.clear()
+    def __enter__(self) -> Self:
+        self._hold.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+        self._hold.__exit__(kind, error, trace)
         self._held.clear()
         self._calls.clear()
-        self.seen = seen
-        with ExitStack() as stack:
-            if self._layers:
-                # Only held, not computed: between two layers every line of ours runs on a cold cache.
-                stack.enter_context(hold_attention(self._held.append, self._configs))
-            if self._own:
-                stack.enter_context(read_taps(self._loaded, self._own, [1, processed], self._by_module))
-            yield
+
+    def begin(self, seen: int, processed: int) -> None:
+        """Read the next pass over ``processed`` tokens, after which the model has seen ``seen`` in all."""
+        self._rows.clear()
+        self._calls.clear()
+        self.seen, self._fresh = seen, True
+        self._pass += 1
+        if self._layers:
+            self._hold.begin()
+        if self._own:
+            self._taps.enter_context(read_taps(self._loaded, self._own, [1, processed], self._by_module))
+
+    def end(self) -> None:
+        """The pass is over, or it failed."""
+        self._taps.close()
+        self._hold.end()
+
+    def _take(self, seen: Seen) -> None:
+        # Only held, not computed: between two layers every line of ours runs on a cold cache. In place of the pass before's:
+        # letting all go at once would give their memory back to the system, and take it anew.
+        self._held[seen[0]] = (self._pass, seen)
 
     def _by_module(self, address: Address, rows: Tensor) -> None:
         kept = rows[0] if self._tier == "full_matrix" else rows[0][:, -1:]
@@ -99,9 +122,12 @@ class AttentionWatch:
 
     def _together(self) -> list[tuple[list[Address], list[AttentionCall]]]:
         """Calls of one query that look at as many keys, without a mask; rows of the others are left for :meth:`_apart`."""
-        for seen in self._held:
+        if not self._fresh:
+            return list(self._calls.values())
+        self._fresh = False
+        for number, seen in self._held.values():
             address = self._layers.get(seen[0])
-            if address is None:
+            if address is None or number != self._pass:
                 continue
             call = call_of(seen)
             if self._tier != "full_matrix":
@@ -115,7 +141,6 @@ class AttentionWatch:
                 calls.append(call)
             else:
                 self._rows[address] = call.weights()[0]
-        self._held.clear()
         return list(self._calls.values())
 
     def _apart(self) -> Iterator[tuple[list[Address], Tensor]]:

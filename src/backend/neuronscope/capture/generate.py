@@ -171,6 +171,7 @@ class Generation:
         shape, pos0 = [1, len(inputs)], 0
         with ExitStack() as stack:
             self._taps = stack.enter_context(RunTaps(self._loaded, self._watch, shape))
+            stack.enter_context(self._attention)
             stack.callback(self._changes.remove)
             for number in range(request.max_new_tokens):
                 if self._stopped.is_set():
@@ -217,11 +218,13 @@ class Generation:
             self._watch.begin([token.special for token in inputs], self._loaded.device)
             self._changes.begin(pos0, count)
             self._taps.begin()
+            self._attention.begin(pos0 + count, count)
             wanted = self._rows is not None and self._rows.wanted
             try:
-                with self._attention.observe(pos0 + count, count), self._block_rows.read((1, count), wanted):
+                with self._block_rows.read((1, count), wanted):
                     output = self._loaded.model(input_ids=ids, past_key_values=cache, use_cache=True, **self._options)
             finally:
+                self._attention.end()
                 self._taps.end()
                 self._changes.end()
             self._taps.collect()

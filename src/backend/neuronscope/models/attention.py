@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, NamedTuple
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -140,25 +141,48 @@ def configs_of(model: PreTrainedModel) -> list[Any]:
     return [config for config in configs.values() if config is not None]
 
 
-@contextmanager
-def hold_attention(hold: Callable[[Seen], object], configs: Sequence[Any]) -> Iterator[None]:
-    """Within it, ``hold`` is given each attention call that is made through sdpa in this thread, before anything is made of it.
+class AttentionHold:
+    """Within it, between :meth:`begin` and :meth:`end`, ``hold`` is given each attention call that is made through sdpa in
+    this thread, before anything is made of it.
 
     ``configs`` are those of the model that runs; models on other kernels are left as they are, and nothing is held.
     """
-    if not any(getattr(c, "_attn_implementation", None) == "sdpa" for c in configs):
-        yield
-        return
-    token = _holder.set(hold)
-    try:
-        with _standing_in():
-            yield
-    finally:
-        _holder.reset(token)
+
+    def __init__(self, hold: Callable[[Seen], object], configs: Sequence[Any]) -> None:
+        self._hold = hold
+        self._serves = any(getattr(config, "_attn_implementation", None) == "sdpa" for config in configs)
+        self._standing_in: AbstractContextManager[None] | None = None
+        self._token: Token[Callable[[Seen], object] | None] | None = None
+
+    def __enter__(self) -> Self:
+        if self._serves:
+            self._standing_in = _standing_in()
+            self._standing_in.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+        if self._standing_in is not None:
+            self._standing_in.__exit__(kind, error, trace)
+            self._standing_in = None
+
+    def begin(self) -> None:
+        """Hold calls from here on."""
+        if self._serves:
+            self._token = _holder.set(self._hold)
+
+    def end(self) -> None:
+        """Hold no more; in the thread that began."""
+        if self._token is not None:
+            _holder.reset(self._token)
+            self._token = None
 
 
 @contextmanager
 def observe_attention(model: PreTrainedModel, observer: Observer) -> Iterator[None]:
     """Within it, ``observer(module, call)`` sees each attention call that a model makes through sdpa in this thread."""
-    with hold_attention(lambda seen: observer(seen[0], call_of(seen)), configs_of(model)):
+    with AttentionHold(lambda seen: observer(seen[0], call_of(seen)), configs_of(model)) as held:
+        held.begin()
         yield
