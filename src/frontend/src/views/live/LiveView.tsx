@@ -6,6 +6,7 @@ import { useSession } from "@/state/session";
 import { ChangesPanel } from "./ChangesPanel";
 import { ChatPanel } from "./ChatPanel";
 import classes from "./Live.module.css";
+import { ProtectionPanel } from "./ProtectionPanel";
 import { ScanPanel } from "./ScanPanel";
 import { SelectionPanel } from "./SelectionPanel";
 import { reconnect, useLive } from "./store";
@@ -37,6 +38,7 @@ export default function LiveView() {
           <div className={classes.right}>
             <SelectionPanel />
             <ChangesPanel />
+            <ProtectionPanel />
           </div>
         </div>
       </div>
