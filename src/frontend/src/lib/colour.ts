@@ -43,7 +43,6 @@ const VIRIDIS = [
   "#b4de2c",
   "#fde725",
 ];
-const VIRIDIS_LIGHT = [...VIRIDIS].reverse();
 
 export type Theme = "dark" | "light";
 
@@ -60,9 +59,10 @@ export function mix(from: Rgb, to: Rgb, share: number): Rgb {
   return [at(from[0], to[0]), at(from[1], to[1]), at(from[2], to[2])];
 }
 
+/* A size has the same colours in both themes, and as a probability's: violet is little, yellow is much. */
 function palette(signed: boolean, theme: Theme): string[] {
   if (signed) return theme === "dark" ? BERLIN : VIK;
-  return theme === "dark" ? VIRIDIS : VIRIDIS_LIGHT;
+  return VIRIDIS;
 }
 
 /** Evenly spaced stops, as Plotly takes them. */
@@ -80,7 +80,7 @@ export function sampleScale(share: number, signed: boolean, theme: Theme): Rgb {
   return mix(parseHex(from), parseHex(colours[low + 1] ?? from), place - low);
 }
 
-/** The colour of a probability, from violet for 0 to yellow for 1: the same in both themes, as its legend says. */
+/** The colour of a probability, from violet for 0 to yellow for 1. */
 export const chanceColour = (share: number): Rgb => sampleScale(share, false, "dark");
 
 function luminance([red, green, blue]: Rgb): number {
