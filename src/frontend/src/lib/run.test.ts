@@ -14,6 +14,7 @@ import {
   saidBy,
   statOf,
   tokenAt,
+  whyNoChance,
   withEvents,
 } from "./run";
 
@@ -158,4 +159,18 @@ describe("a message", () => {
     { type: "start", trace_id: 3 },
     { type: "queued", trace_id: "t", position: Number.NaN },
   ])("%j is none", (message) => expect(readEvent(message)).toBeNull());
+});
+
+it("tells why a step has no probability", () => {
+  const { steps } = run(
+    start(),
+    step(0),
+    step(1, { logprob: null }),
+    step(2, { token: null, logprob: null }),
+  );
+  expect(steps.map(whyNoChance)).toEqual([
+    null,
+    "The model’s server does not tell how likely this token was.",
+    "It gave no token.",
+  ]);
 });

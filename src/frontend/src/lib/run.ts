@@ -156,6 +156,13 @@ export function chanceOf(step: Pick<LightStep, "logprob">): string {
   return step.logprob === null ? "not told" : formatPercent(probabilityOf(step));
 }
 
+/** Why a step has no probability, in a sentence; null where it has one. */
+export function whyNoChance({ lost, token, logprob }: LightStep): string | null {
+  if (lost !== null) return lost;
+  if (token === null) return "It gave no token.";
+  return logprob === null ? "The model’s server does not tell how likely this token was." : null;
+}
+
 /** The changes in force at a step: those that were set last, at or before it. */
 export function inForceAt(run: Run, step: number): readonly Change[] {
   let found = run.start?.settings.interventions ?? [];

@@ -3,6 +3,7 @@ import { IconMessageCircle } from "@tabler/icons-react";
 import { EmptyState } from "@/components/Notice";
 import classes from "./Chat.module.css";
 import { RunRow } from "./RunRow";
+import { useAlike } from "./useAlike";
 import { useRuns } from "./useRuns";
 import { useSend } from "./useSend";
 
@@ -50,6 +51,8 @@ export function FirstWords({ onAllRuns }: { onAllRuns: () => void }) {
 /** The latest runs of this model that were recorded before. */
 function RecentRuns({ onAll }: { onAll: () => void }) {
   const { runs } = useRuns();
+  const shown = runs.slice(0, RECENT);
+  const alike = useAlike(shown);
   if (runs.length === 0) return null;
   return (
     <section aria-label="Recent runs" className={classes.recent}>
@@ -64,8 +67,8 @@ function RecentRuns({ onAll }: { onAll: () => void }) {
         )}
       </Group>
       <ul className={classes.runs}>
-        {runs.slice(0, RECENT).map((run) => (
-          <RunRow key={run.trace_id} run={run} />
+        {shown.map((run) => (
+          <RunRow key={run.trace_id} run={run} apart={alike.get(run.trace_id)} />
         ))}
       </ul>
     </section>

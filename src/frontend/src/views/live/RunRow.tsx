@@ -12,8 +12,15 @@ import classes from "./Chat.module.css";
 import { newChat, useLive } from "./store";
 import type { RecordedRun } from "./useRuns";
 
+interface RunRowProps {
+  run: RecordedRun;
+  /** Set where others in the list have the same title: what this one differs in. */
+  apart?: string | undefined;
+  onOpen?: () => void;
+}
+
 /** A recorded run: opened by its title, kept whatever the limit, or deleted once that was said twice. */
-export function RunRow({ run, onOpen }: { run: RecordedRun; onOpen?: () => void }) {
+export function RunRow({ run, apart, onOpen }: RunRowProps) {
   const { trace_id: traceId, model_id: modelId, text, steps, bytes, created_at: made, closed, pinned } = run;
   const [asking, setAsking] = useState(false);
   const onScreen = useLive(({ run: shown }) => shown.traceId === traceId);
@@ -68,7 +75,21 @@ export function RunRow({ run, onOpen }: { run: RecordedRun; onOpen?: () => void 
         </Tooltip>
       </Group>
       <Text size="xs" c="dimmed" className={classes.facts}>
-        {steps} steps · {formatBytes(bytes)} · {closed ? formatAgo(made) : "at work"}
+        {apart !== undefined && (
+          <>
+            {new Date(made).toLocaleTimeString()}
+            {apart && ` · ${apart}`}
+            <br />
+          </>
+        )}
+        {steps} steps · {formatBytes(bytes)} ·{" "}
+        {closed ? (
+          <time dateTime={made} title={new Date(made).toLocaleString()}>
+            {formatAgo(made)}
+          </time>
+        ) : (
+          "at work"
+        )}
       </Text>
       {asking && (
         <Group gap="xs" className={classes.facts}>

@@ -4,7 +4,7 @@ import { Panel } from "@/components/Panel";
 import { TokenChip } from "@/components/TokenChip";
 import { chanceColour, cssColour } from "@/lib/colour";
 import { formatPercent } from "@/lib/format";
-import { chanceOf, isLive } from "@/lib/run";
+import { chanceOf, isLive, whyNoChance } from "@/lib/run";
 import { useLive } from "./store";
 import classes from "./Timeline.module.css";
 import { TimelineStrip } from "./TimelineStrip";
@@ -76,6 +76,10 @@ export function Timeline() {
 /** What the step gave, and what it nearly gave. */
 function Readout() {
   const { step } = useShownStep();
+  const why = step && whyNoChance(step);
+  const untold = useLive(({ run }) =>
+    run.steps.some(({ token, logprob }) => token !== null && logprob === null),
+  );
   const ramp = Array.from({ length: 9 }, (_, at) => cssColour(chanceColour(at / 8)));
   const others = step?.top.filter(({ text }) => text !== step.token).slice(0, 3) ?? [];
   return (
@@ -83,7 +87,7 @@ function Readout() {
       {step?.token != null ? (
         <Group gap={6} wrap="nowrap" miw={0} style={{ overflow: "hidden" }}>
           <TokenChip text={step.token} />
-          <strong>{chanceOf(step)}</strong>
+          {why ? <span>{why}</span> : <strong>{chanceOf(step)}</strong>}
           {others.length > 0 && <span>else</span>}
           {others.map(({ text, logprob }, at) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: the likeliest tokens, by their rank
@@ -104,7 +108,7 @@ function Readout() {
           className={classes.ramp}
           style={{ background: `linear-gradient(to right, ${ramp.join(",")})` }}
         />
-        100 %
+        100 %{untold && " · grey: not told"}
       </Text>
     </div>
   );

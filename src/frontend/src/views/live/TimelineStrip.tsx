@@ -1,8 +1,8 @@
 import { useElementSize } from "@mantine/hooks";
-import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from "react";
+import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
 import { useThemeName } from "@/components/useThemeName";
 import { chanceColour, cssColour, inkOn } from "@/lib/colour";
-import { chanceOf, probabilityOf, type Run } from "@/lib/run";
+import { chanceOf, type LightStep, probabilityOf, type Run, whyNoChance } from "@/lib/run";
 import { showToken, spellToken } from "@/lib/tokens";
 import classes from "./Timeline.module.css";
 import { moveStep, showStep } from "./useStep";
@@ -45,11 +45,16 @@ export function TimelineStrip({ run, shown }: { run: Run; shown: number }) {
     event.preventDefault();
     act();
   };
-  const scrub = (event: PointerEvent<HTMLElement>) => {
+  const stepUnder = (event: PointerEvent<HTMLElement>) => {
     const left = event.currentTarget.getBoundingClientRect().left;
     const step = Math.floor((event.clientX - left) / Math.max(cell, 1e-6));
-    if (count > 0) showStep(Math.max(0, Math.min(count - 1, step)));
+    return Math.max(0, Math.min(count - 1, step));
   };
+  const scrub = (event: PointerEvent<HTMLElement>) => {
+    if (count > 0) showStep(stepUnder(event));
+  };
+  const [under, setUnder] = useState<number | null>(null);
+  const pointedAt = under === null ? undefined : run.steps[under];
   const step = run.steps[shown];
   return (
     <div ref={ref}>
@@ -62,24 +67,32 @@ export function TimelineStrip({ run, shown }: { run: Run; shown: number }) {
         aria-valuemin={0}
         aria-valuemax={Math.max(0, count - 1)}
         aria-valuenow={Math.max(0, shown)}
-        aria-valuetext={
-          step
-            ? `step ${shown}${step.token === null ? "" : `, ${spellToken(step.token)}, ${chanceOf(step)}`}`
-            : "no steps yet"
-        }
+        aria-valuetext={step ? wordsOf(step) : "no steps yet"}
+        title={pointedAt && wordsOf(pointedAt)}
         style={{ height: HEIGHT, width: count > 0 ? cell * count : undefined }}
         onKeyDown={move}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture?.(event.pointerId);
           scrub(event);
         }}
-        onPointerMove={(event) => event.buttons & 1 && scrub(event)}
+        onPointerMove={(event) => {
+          setUnder(stepUnder(event));
+          if (event.buttons & 1) scrub(event);
+        }}
+        onPointerLeave={() => setUnder(null)}
       >
         <canvas ref={canvas} aria-hidden />
         {step && <div className={classes.marker} style={{ left: shown * cell, width: Math.max(3, cell) }} />}
       </div>
     </div>
   );
+}
+
+/** What a cell stands for, and why one is grey. */
+function wordsOf(step: LightStep): string {
+  const why = whyNoChance(step);
+  const token = step.token === null ? [] : [spellToken(step.token)];
+  return [`step ${step.step}`, ...token, why ?? chanceOf(step)].join(", ");
 }
 
 function paint(canvas: HTMLCanvasElement, run: Run, cell: number): void {
@@ -94,6 +107,7 @@ function paint(canvas: HTMLCanvasElement, run: Run, cell: number): void {
   context.scale(scale, scale);
   const font = getComputedStyle(canvas).getPropertyValue("--mantine-font-family-monospace") || "monospace";
   context.font = `11px ${font}`;
+  const ink = getComputedStyle(canvas).getPropertyValue("--mantine-color-text") || "#808080";
   context.textAlign = "center";
   context.textBaseline = "middle";
   // Cells of less than a pixel are drawn one a pixel, so that a long run costs no more than its width.
@@ -111,11 +125,11 @@ function paint(canvas: HTMLCanvasElement, run: Run, cell: number): void {
       context.fillStyle = getComputedStyle(canvas).color;
       context.fillRect(at * cell, HEIGHT - 3, Math.max(1, cell * skip - gap), 3);
     }
-    if (cell < READABLE || step.token === null || chance === null) continue;
+    if (cell < READABLE || step.token === null) continue;
     // A part of a word says nothing, and the space before one only takes room.
     const text = showToken(step.token.replace(/^ (?=\S)/, ""));
     if (context.measureText(text).width > cell - 3) continue;
-    context.fillStyle = inkOn(ground);
+    context.fillStyle = chance === null ? ink : inkOn(ground);
     context.fillText(text, (at + 0.5) * cell - gap / 2, (HEIGHT - 4) / 2);
   }
 }

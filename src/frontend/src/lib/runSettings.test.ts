@@ -1,0 +1,31 @@
+import { expect, it } from "vitest";
+import { differences } from "./runSettings";
+
+const made = (settings: object) => ({
+  settings: { temperature: 0, max_new_tokens: 64, seed: 5, messages: [], interventions: [], ...settings },
+  config: { capture_mode: "topk" },
+});
+const change = { id: "a", units: ["mlp_act.0:1"], op: "ablate_zero" };
+
+it("tells of runs only what sets them apart", () => {
+  expect(differences([made({}), made({ interventions: [change] })])).toEqual([
+    "begun unchanged",
+    "begun with 1 change",
+  ]);
+  expect(
+    differences([
+      made({ temperature: 0.7 }),
+      made({ temperature: 0.7, seed: 6 }),
+      made({ max_new_tokens: 9, seed: 7 }),
+    ]),
+  ).toEqual([
+    "temperature 0.7 · seed 5 · at most 64 tokens",
+    "temperature 0.7 · seed 6 · at most 64 tokens",
+    "temperature 0 · at most 9 tokens",
+  ]);
+});
+
+it("tells nothing of runs made alike, whose seeds drew no token", () => {
+  expect(differences([made({}), made({ seed: 6 })])).toEqual(["", ""]);
+  expect(differences([made({})])).toEqual([""]);
+});
