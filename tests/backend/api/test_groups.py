@@ -53,3 +53,31 @@ def test_what_is_no_group_is_refused(client: httpx.Client, fields: dict[str, Any
 def test_unknown_groups_are_not_found(client: httpx.Client, group_id: str) -> None:
     for answer in (client.get(f"/api/groups/{group_id}"), client.delete(f"/api/groups/{group_id}")):
         assert answer.status_code == 404
+
+
+def test_a_group_is_changed_in_place(client: httpx.Client) -> None:
+    made = make(client).json()
+    path = f"/api/groups/{made['group_id']}"
+    answer = client.patch(path, json={"name": "dogs", "add": ["mlp_act.0:2"], "remove": UNITS[:1]})
+    assert answer.json() == {**made, "name": "dogs", "units": [UNITS[1], "mlp_act.0:2"]}
+    assert client.get(path).json() == answer.json()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({}, 400, "bad_request"),
+        ({"name": ""}, 422, "invalid_request"),
+        ({"units": UNITS}, 422, "invalid_request"),
+        ({"model_id": "local/two"}, 422, "invalid_request"),
+        ({"add": ["mlp_act.1:24"]}, 400, "bad_address"),
+        ({"remove": ["mlp_act.1:4"]}, 400, "bad_request"),
+        ({"remove": UNITS}, 400, "bad_request"),
+    ],
+)
+def test_a_change_that_is_none_is_refused(client: httpx.Client, change: dict[str, Any], status: int, code: str) -> None:
+    made = make(client).json()
+    answer = client.patch(f"/api/groups/{made['group_id']}", json=change)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert client.get(f"/api/groups/{made['group_id']}").json() == made
+    assert client.patch(f"/api/groups/{NOBODY}", json={"name": "a"}).status_code == 404

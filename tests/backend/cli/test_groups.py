@@ -41,3 +41,14 @@ def test_a_mistake_is_one_sentence_and_exit_code_two(model: str, arguments: tupl
     found = run(*arguments, "-m", model)
     assert (found.exit_code, found.stderr.startswith("Error: ")) == (2, True)
     assert run("show", "g_" + "0" * 26).exit_code == 2
+
+
+def test_groups_are_changed(model: str) -> None:
+    group_id = run("make", "cats", "mlp_act.1:3", "-m", model).stdout.strip()
+    change = ("change", group_id, "--name", "dogs", "--add", "mlp_act.0:2,mlp_act.0:3")
+    assert run(*change, "-m", model).stdout == "dogs has 3 units\n"
+    changed = run("change", group_id, "--remove", "mlp_act.1:3", "--json")
+    assert json.loads(changed.stdout)["units"] == ["mlp_act.0:2", "mlp_act.0:3"]
+    for wrong in ((), ("--remove", "mlp_act.1:3"), ("--add", "mlp_act.1:99", "-m", model)):
+        found = run("change", group_id, *wrong)
+        assert (found.exit_code, found.stderr.startswith("Error: ")) == (2, True)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import neuronscope as ns
 from neuronscope.core.errors import BadAddress, BadRequest, Conflict, Damaged, NotFound, PointUnavailable
-from neuronscope.runtime.groups import delete_group, get_group, list_groups, units_for
+from neuronscope.runtime.groups import change_group, delete_group, get_group, list_groups, units_for
 from neuronscope.runtime.scope import Scope
 from neuronscope.runtime.workspace import Workspace
 
@@ -95,3 +96,61 @@ def test_a_group_belongs_to_its_weights(scope: Scope, tiny_models: Path) -> None
     delete_group(scope.workspace, made.group_id)
     with pytest.raises(NotFound):
         scope.generate("Hi", max_new_tokens=2, interventions=change)
+
+
+def test_a_group_is_renamed_and_changed_in_place(scope: Scope) -> None:
+    made = scope.make_group("a", UNITS, made_by="lasso")
+    changed = scope.change_group(made.group_id, name=" b ", add=["mlp_act.0:1", UNITS[2]], remove=UNITS[:1])
+    assert (changed.name, changed.units) == ("b", (*UNITS[1:], "mlp_act.0:1"))
+    for name in ("group_id", "model_id", "model_key", "made_by", "created_at"):
+        assert getattr(changed, name) == getattr(made, name)
+    assert get_group(scope.workspace, made.group_id) == changed
+    assert change_group(scope.workspace, made.group_id, name="c").units == changed.units
+    assert change_group(scope.workspace, made.group_id, remove=UNITS[1:]).units == ("mlp_act.0:1",)
+    replaced = scope.change_group(made.group_id, add=UNITS[:1], remove=["mlp_act.0:1"])
+    assert replaced.units == (UNITS[0],)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({}, BadRequest),
+        ({"name": " "}, BadRequest),
+        ({"name": 7}, BadRequest),
+        ({"remove": UNITS}, BadRequest),
+        ({"remove": ["mlp_act.0:1"]}, BadRequest),
+        ({"remove": UNITS[0]}, BadRequest),
+        ({"add": ["mlp_act.0:1"] * 2}, BadRequest),
+        ({"add": [UNITS[0]], "remove": [UNITS[0]]}, BadRequest),
+        ({"add": ["mlp_act.1:24"]}, BadAddress),
+        ({"add": ["router.1:0"]}, PointUnavailable),
+        ({"add": [f"resid_post.0:{n}" for n in range(10_000)]}, BadRequest),
+    ],
+)
+def test_a_change_that_is_none_leaves_the_group_as_it_was(
+    scope: Scope, change: dict[str, object], error: type[Exception]
+) -> None:
+    made = scope.make_group("a", UNITS)
+    with pytest.raises(error):
+        scope.change_group(made.group_id, **change)  # type: ignore[arg-type]
+    assert get_group(scope.workspace, made.group_id) == made
+
+
+def test_units_are_added_from_the_groups_own_model_only(scope: Scope, tiny_models: Path) -> None:
+    made = scope.make_group("a", UNITS)
+    other = ns.load(tiny_models / "two", workspace=scope.workspace)
+    with pytest.raises(Conflict, match="was made on"):
+        other.change_group(made.group_id, add=["mlp_act.0:1"])
+    with pytest.raises(BadRequest, match="checked against the group's model"):
+        change_group(scope.workspace, made.group_id, add=["mlp_act.0:1"])
+    assert other.change_group(made.group_id, name="b").units == made.units
+    with pytest.raises(NotFound):
+        scope.change_group("g_" + "0" * 26, name="b")
+
+
+def test_changes_at_one_time_are_all_kept(scope: Scope) -> None:
+    made = scope.make_group("a", UNITS[:1])
+    units = [f"mlp_act.0:{n}" for n in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda unit: scope.change_group(made.group_id, add=[unit]), units))
+    assert set(get_group(scope.workspace, made.group_id).units) == {UNITS[0], *units}

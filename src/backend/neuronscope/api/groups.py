@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from neuronscope.api.schemas.groups import GroupList, GroupOut, GroupRequest
+from neuronscope.api.schemas.groups import GroupChange, GroupList, GroupOut, GroupRequest
 from neuronscope.api.services import Services
 from neuronscope.core.group import Group
-from neuronscope.runtime.groups import get_group, list_groups, make_group
+from neuronscope.runtime.groups import change_group, get_group, list_groups, make_group
 
 
 def entries(services: Services, model_id: str | None) -> GroupList:
@@ -24,6 +24,15 @@ def create(services: Services, body: GroupRequest) -> GroupOut:
 def one(services: Services, group_id: str) -> GroupOut:
     """The group of an id."""
     return _sent(get_group(services.workspace, group_id))
+
+
+def change(services: Services, group_id: str, body: GroupChange) -> GroupOut:
+    """Rename a group, or change its units. Its model is loaded only where there are units to check against it."""
+    workspace = services.workspace
+    model_id = get_group(workspace, group_id).model_id
+    loaded = services.engine.load(services.present(model_id)) if body.add else None
+    changed = change_group(workspace, group_id, name=body.name, add=body.add, remove=body.remove, loaded=loaded)
+    return _sent(changed)
 
 
 def _sent(group: Group) -> GroupOut:

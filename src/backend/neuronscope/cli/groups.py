@@ -58,12 +58,44 @@ def make(
     name: str, units: tuple[str, ...], model: str | None, made_by: MadeBy, loading: dict[str, Any], as_json: bool
 ) -> None:
     """Keep UNITS, such as mlp_act.3:42, of a model under NAME."""
-    listed = [unit for text in units for unit in text.split(",")]
-    group = load(model, **loading).make_group(name, listed, made_by=made_by)
+    group = load(model, **loading).make_group(name, _units(units), made_by=made_by)
     if as_json:
         print_json(asdict(group))
         return
     click.echo(group.group_id)
+
+
+@command.command()
+@click.argument("group_id")
+@click.option("--name", help="A new name.")
+@click.option("--add", multiple=True, metavar="UNITS", help="Units to take in, such as mlp_act.3:42. May be repeated.")
+@click.option("--remove", multiple=True, metavar="UNITS", help="Units to leave out. May be repeated.")
+@click.option("-m", "--model", "model", help="Where units are added: the group's model [default: by its id].")
+@loading_options
+@json_option
+def change(
+    group_id: str,
+    name: str | None,
+    add: tuple[str, ...],
+    remove: tuple[str, ...],
+    model: str | None,
+    loading: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Rename a group, or take units in or out; the model is loaded only where units are added."""
+    from neuronscope.runtime.groups import change_group, get_group
+
+    added, removed = _units(add), _units(remove)
+    loaded = load(model or get_group(workspace(), group_id).model_id, **loading).loaded if added else None
+    group = change_group(workspace(), group_id, name=name, add=added, remove=removed, loaded=loaded)
+    if as_json:
+        print_json(asdict(group))
+        return
+    click.echo(f"{show(group.name)} has {len(group.units)} units")
+
+
+def _units(texts: tuple[str, ...]) -> list[str]:
+    return [unit for text in texts for unit in text.split(",")]
 
 
 @command.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from neuronscope.core.address import Unit
 from neuronscope.core.errors import BadRequest, Conflict, Damaged, NeuronScopeError, NotFound
 from neuronscope.core.group import Group, MadeBy
 from neuronscope.core.ids import new_id
+from neuronscope.runtime.locks import locked
 from neuronscope.runtime.workspace import Workspace, write_private
 
 if TYPE_CHECKING:
@@ -39,10 +40,59 @@ def make_group(
         made_by=made_by,
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
-    for unit in group.units:
-        loaded.anatomy.check_unit(Unit.parse(unit))
-    write_private(workspace.group_path(group.group_id), json.dumps(asdict(group), ensure_ascii=False))
+    _check(loaded, group.units)
+    _write(workspace, group)
     return group
+
+
+def change_group(
+    workspace: Workspace,
+    group_id: str,
+    *,
+    name: str | None = None,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    loaded: LoadedModel | None = None,
+) -> Group:
+    """Rename a group, take units in at its end, leave units out. Its id, its model and how it was made stay.
+
+    ``loaded`` is the model that units to add are checked against; without any it isn't asked for. A unit to add that is
+    in the group already stays where it is.
+
+    Raises :class:`NotFound`; :class:`BadRequest` for a change that is none or leaves no group, and for a unit to remove
+    that is not in it; :class:`Conflict` where the model is not as it was; for units to add as :func:`make_group`.
+    """
+    added, removed = _listed(add), _listed(remove)
+    if name is None and not added and not removed:
+        raise BadRequest("Nothing of the group is to change.", "Give a name, units to add, or units to remove.")
+    leaving = set(removed)
+    both = next((unit for unit in added if unit in leaving), None)
+    if both is not None:
+        raise BadRequest(f"{both} is to be added and removed.", "Name it in one of the two.")
+    # Two who change a group at a time must not lose what either did, nor bring back what one deleted.
+    with locked(_lock(workspace)):
+        group = get_group(workspace, group_id)
+        present = set(group.units)
+        absent = next((unit for unit in removed if unit not in present), None)
+        if absent is not None:
+            raise BadRequest(
+                f"Group '{group.name}' has no unit {str(absent)[:60]} to remove.", "Name units as the group lists them."
+            )
+        left = tuple(unit for unit in group.units if unit not in leaving)
+        if not left and not added:
+            raise BadRequest(f"Group '{group.name}' would have no units left.", "Delete the group instead.")
+        changed = replace(
+            group,
+            name=group.name if name is None else name.strip() if isinstance(name, str) else name,
+            units=(*left, *(unit for unit in added if unit not in present)),
+        )
+        if added:
+            if loaded is None:
+                raise BadRequest("Units to add are checked against the group's model.", "Load it, and name it.")
+            _check_same(group, loaded)
+            _check(loaded, added)
+        _write(workspace, changed)
+    return changed
 
 
 def get_group(workspace: Workspace, group_id: str) -> Group:
@@ -64,22 +114,41 @@ def list_groups(workspace: Workspace, model_id: str | None = None) -> Iterator[G
 
 def delete_group(workspace: Workspace, group_id: str) -> None:
     """Remove a group. Raises :class:`NotFound` where there is none."""
-    try:
-        workspace.group_path(group_id).unlink()
-    except FileNotFoundError:
-        raise NotFound(f"There is no group '{group_id}'.", "It may have been deleted.") from None
+    path = workspace.group_path(group_id)
+    with locked(_lock(workspace)):
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            raise NotFound(f"There is no group '{group_id}'.", "It may have been deleted.") from None
 
 
 def units_for(workspace: Workspace, loaded: LoadedModel, group_id: str) -> tuple[str, ...]:
     """A group's units, for use on a model; :class:`Conflict` where it was made on other weights or in another precision."""
     group = get_group(workspace, group_id)
+    _check_same(group, loaded)
+    return group.units
+
+
+def _check_same(group: Group, loaded: LoadedModel) -> None:
     if group.model_key != loaded.key:
         other = "another state of it" if group.model_id == loaded.model_id else group.model_id
         raise Conflict(
             f"Group '{group.name}' was made on {other}, not on {loaded.model_id} as it is loaded.",
             "Units of other weights, or of the same in another precision, are other units; make a group of this model's.",
         )
-    return group.units
+
+
+def _check(loaded: LoadedModel, units: Sequence[str]) -> None:
+    for unit in units:
+        loaded.anatomy.check_unit(Unit.parse(unit))
+
+
+def _write(workspace: Workspace, group: Group) -> None:
+    write_private(workspace.group_path(group.group_id), json.dumps(asdict(group), ensure_ascii=False))
+
+
+def _lock(workspace: Workspace) -> Path:
+    return workspace.root / "groups.lock"
 
 
 def _listed(units: Sequence[str]) -> tuple[str, ...]:

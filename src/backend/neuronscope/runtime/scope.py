@@ -213,6 +213,14 @@ class Scope:
 
         return make_group(self.workspace, self.loaded, name, units, made_by)
 
+    def change_group(
+        self, group_id: str, *, name: str | None = None, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> Group:
+        """Rename a group, take units in or leave units out; errors as in :func:`neuronscope.runtime.groups.change_group`."""
+        from neuronscope.runtime.groups import change_group
+
+        return change_group(self.workspace, group_id, name=name, add=add, remove=remove, loaded=self.loaded)
+
     def calibrate(
         self,
         corpus: str | Path = "bundled",

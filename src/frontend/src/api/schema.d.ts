@@ -775,7 +775,8 @@ export interface paths {
         delete: operations["remove_group"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Rename a group, add units of its model at the end, remove units */
+        patch: operations["change_group"];
         trace?: never;
     };
     "/api/calibrations": {
@@ -3195,6 +3196,26 @@ export interface components {
              * @enum {string}
              */
             made_by?: "hand" | "lasso" | "clustering";
+        };
+        /**
+         * GroupChange
+         * @description What is left out stays; a group's model and how it was made always do.
+         */
+        GroupChange: {
+            /** Name */
+            name?: string | null;
+            /**
+             * Add
+             * @description Those that are in the group already stay where they are. The model must be as it was when the group was made.
+             * @default []
+             */
+            add?: string[];
+            /**
+             * Remove
+             * @description Each as the group lists it; at least one unit is left.
+             * @default []
+             */
+            remove?: string[];
         };
         /** CalibrationOut */
         CalibrationOut: {
@@ -6043,6 +6064,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupOut"];
                 };
             };
             /** @description Unprocessable Entity */

@@ -7,7 +7,7 @@ from flask import Response
 from neuronscope.api import groups
 from neuronscope.api.reply import reply
 from neuronscope.api.routes.common import blueprint, services
-from neuronscope.api.schemas.groups import GroupList, GroupOut, GroupPath, GroupQuery, GroupRequest
+from neuronscope.api.schemas.groups import GroupChange, GroupList, GroupOut, GroupPath, GroupQuery, GroupRequest
 from neuronscope.api.schemas.traces import Deleted
 from neuronscope.runtime.groups import delete_group
 
@@ -30,6 +30,12 @@ def create_group(body: GroupRequest) -> Response:
 def get_group(path: GroupPath) -> Response:
     """One group with its units"""
     return reply(groups.one(services(), path.group_id))
+
+
+@api.patch("/groups/<group_id>", responses={200: GroupOut})
+def change_group(path: GroupPath, body: GroupChange) -> Response:
+    """Rename a group, add units of its model at the end, remove units"""
+    return reply(groups.change(services(), path.group_id, body))
 
 
 @api.delete("/groups/<group_id>", responses={200: Deleted})

@@ -20,6 +20,16 @@ class GroupRequest(Request):
     made_by: MadeBy = "hand"
 
 
+class GroupChange(Request):
+    """What is left out stays; a group's model and how it was made always do."""
+
+    name: str | None = Field(None, min_length=1, max_length=MOST_NAME)
+    add: list[UnitName] = Field([], max_length=MOST_UNITS)
+    """Those that are in the group already stay where they are. The model must be as it was when the group was made."""
+    remove: list[UnitName] = Field([], max_length=MOST_UNITS)
+    """Each as the group lists it; at least one unit is left."""
+
+
 class GroupQuery(Request):
     model_id: ModelId | None = None
     """Only groups of this model; default: all."""
