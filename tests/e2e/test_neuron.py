@@ -115,3 +115,21 @@ def test_the_table_leads_to_a_head(page: Page, running: Program, indexes: list[s
     expect(page.get_by_role("heading", name=unit)).to_be_visible()
     expect(page.get_by_test_id("context").first).to_be_visible()
     expect(page.get_by_text(re.compile("head_norm is not added to the residual stream"))).to_be_visible()
+
+
+def test_a_neuron_is_steered_in_live_from_its_page(page: Page, running: Program, indexes: list[str]) -> None:
+    older = indexes[0]
+    page.goto(f"{running.base}/neuron?model={BUNDLED}&unit={UNIT}&index={older}&band=lowest")
+    lowest = running.get(
+        "/api/neurons/examples", model_id=BUNDLED, unit=UNIT, index_id=older, band="quantile", low=0, high=0.05, k=20
+    )["examples"]
+    first = page.get_by_test_id("context-activation").first
+    expect(first).to_be_visible()
+    assert float(first.get_attribute("data-value") or "nan") == pytest.approx(lowest[-1]["activation"], rel=1e-8)
+    page.get_by_role("button", name="Steer it in Live").click()
+    page.get_by_role("menuitem", name="Ablate").click()
+    expect(page.get_by_text(f"{UNIT} = 0")).to_be_visible()
+    expect(page.get_by_text("goes with the next message")).to_be_visible()
+    assert "steer=" not in page.url
+    page.get_by_role("button", name="What is the capital of France?", exact=True).click()
+    expect(page.get_by_text(re.compile(r"changed 1 unit at \d+ position"))).to_be_visible()

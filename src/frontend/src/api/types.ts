@@ -23,6 +23,7 @@ export type Estimate = Schemas["Estimate"];
 export type Example = Schemas["Example"];
 export type Examples = Schemas["Examples"];
 export type Group = Schemas["GroupOut"];
+export type GroupChange = Schemas["GroupChange"];
 export type GroupRequest = Schemas["GroupRequest"];
 export type Heatmap = Schemas["Heatmap"];
 export type IndexEntry = Schemas["IndexEntry"];

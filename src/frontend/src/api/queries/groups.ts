@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { client, unwrap } from "../client";
-import type { GroupRequest } from "../types";
+import type { GroupChange, GroupRequest } from "../types";
 
 export const useGroups = (modelId: string, enabled = true) =>
   useQuery({
@@ -25,6 +25,21 @@ export function useSaveGroup() {
   return useMutation({
     mutationFn: (body: GroupRequest) => unwrap(client.POST("/api/groups", { body })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["groups"] }),
+  });
+}
+
+/** Adds units to a group, or takes some out. */
+export function useChangeGroup(groupId: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (body: GroupChange) =>
+      unwrap(client.PATCH("/api/groups/{group_id}", { params: { path: { group_id: groupId } }, body })),
+    onSuccess: (changed) => {
+      queries.setQueryData(["group", groupId], changed);
+      queries.invalidateQueries({ queryKey: ["groups"] });
+      // What went with the units of before does not go with these.
+      queries.invalidateQueries({ queryKey: ["neuron", "neighbours"] });
+    },
   });
 }
 

@@ -94,7 +94,7 @@ function Form({ units, pending, error, onSave, onClose }: FormProps) {
         {others.length > 0 && (
           <NativeSelect
             label="Together with those of"
-            description="A group is never changed: what was recorded with it keeps its meaning. This makes a new one."
+            description="This makes a new group; that one stays as it is."
             value={withId}
             data={[
               { value: "", label: "no other group" },

@@ -149,6 +149,33 @@ it("are listed where no unit is named, and in the unit's menu with what holds it
   expect(await screen.findByText("2 units, this one among them")).toBeVisible();
 });
 
+describe("a group’s members", () => {
+  it("are added and taken out in place", async () => {
+    const grown = { ...group, units: [...group.units, "mlp_act.0:1"] };
+    server.on(`PATCH /api/groups/${GROUP_ID}`, { body: grown });
+    renderAt(AT, <NeuronView />);
+    await userEvent.type(await screen.findByLabelText("Units to add"), " mlp_act.0:1, ");
+    await userEvent.click(screen.getByRole("button", { name: "Add" }));
+    expect(await screen.findByRole("link", { name: "mlp_act.0:1" })).toBeVisible();
+    expect(asked(`/api/groups/${GROUP_ID}`, "PATCH")?.body).toEqual({ add: ["mlp_act.0:1"], remove: [] });
+    server.on(`PATCH /api/groups/${GROUP_ID}`, { body: { ...group, units: ["mlp_act.0:7"] } });
+    await userEvent.click(screen.getByRole("button", { name: "Take mlp_act.1:3 out of the group" }));
+    await waitFor(() => expect(screen.queryByRole("link", { name: "mlp_act.1:3" })).toBeNull());
+    expect(asked(`/api/groups/${GROUP_ID}`, "PATCH")?.body).toEqual({ add: [], remove: ["mlp_act.1:3"] });
+    // A group holds at least one unit.
+    expect(screen.queryByRole("button", { name: /^Take/ })).toBeNull();
+    await expectAccessible(document.body);
+  });
+
+  it("stay as they are where a unit is refused", async () => {
+    server.on(`PATCH /api/groups/${GROUP_ID}`, failure(400, "bad_address", "There is no such unit."));
+    renderAt(AT, <NeuronView />);
+    await userEvent.type(await screen.findByLabelText("Units to add"), "foo.1:2{Enter}");
+    expect(await screen.findByText("There is no such unit.")).toBeVisible();
+    expect(screen.getByLabelText("Units to add")).toHaveValue("foo.1:2");
+  });
+});
+
 describe("the index of a group", () => {
   const older = index({ index_id: OTHER_INDEX_ID, corpus: "local/mine" });
 
@@ -171,7 +198,7 @@ describe("the index of a group", () => {
 
   it("stands in the links to its units and to Live", async () => {
     renderAt(`${AT}&index=${INDEX_ID}`, <NeuronView />);
-    await userEvent.click(await screen.findByRole("button", { name: "Steer it in Live" }));
+    await userEvent.click(await screen.findByRole("button", { name: "Steer them in Live" }));
     const way = await screen.findByRole("menuitem", { name: /Ablate/ });
     expect(way.getAttribute("href")).toBe(
       `/live?model=neuronscope/tiny&index=${INDEX_ID}&group=${GROUP_ID}&steer=ablate`,

@@ -20,10 +20,10 @@ export function SteerMenu({ of }: { of: { unit: string } | { group: string } }) 
   const unit = "unit" in of ? parseUnit(of.unit) : null;
   const place = unit && { layer: unit.layer, point: unit.point === "mlp_act" ? null : unit.point };
   return (
-    <Menu position="bottom-end" width={240} shadow="md" withinPortal>
+    <Menu position="bottom-end" width={270} shadow="md" withinPortal>
       <Menu.Target>
         <Button size="compact-sm" variant="default" rightSection={<IconChevronDown size={14} />}>
-          Steer it in Live
+          Steer {unit ? "it" : "them"} in Live
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
