@@ -48,7 +48,7 @@ class StepEntries:
         """
         if (sheet := self._filled) is not None:
             beside = _top_logits(ids, raw, vocabulary)
-            data = b"".join((sheet.data.data, *map(pack_entry, beside)))
+            data = b"".join((sheet.data.data, *[pack_entry(entry, entry.payload) for entry in beside]))
             size = sheet.size + sum([size_of(entry.payload) for entry in beside])
             return PackedEntries(data, sheet.count + len(beside), size), None
         watched = self._watch.tables(arrays)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -43,8 +42,8 @@ def step_body(step: Step, whole: bool = True) -> bytes:
         packed = [entries.data]
     else:
         # One by one, since dataclasses' own conversion takes longer than all the rest of a step.
-        kept = entries if whole else [replace(e, payload=_without_values(e.payload)) for e in entries]
-        packed = [array_header(len(kept)), *map(pack_entry, kept)]
+        payloads = [e.payload if whole else _without_values(e.payload) for e in entries]
+        packed = [array_header(len(entries)), *map(pack_entry, entries, payloads)]
     rest = {
         "inputs": [{"id": t.id, "text": t.text, "special": t.special} for t in step.inputs],
         "top": step.top,

@@ -21,11 +21,9 @@ _FLOAT = b"\xcb"
 """How MessagePack begins a float of eight bytes; they follow with the largest first."""
 
 
-def pack_entry(entry: Entry) -> bytes:
-    """One entry as one map of four."""
-    packed: bytes = msgpack.packb(
-        {"address": entry.address, "shape": entry.shape, "stats": entry.stats, "payload": entry.payload}
-    )
+def pack_entry(entry: Entry, payload: dict[str, Any] | None) -> bytes:
+    """One entry as one map of four, with ``payload`` in place of its own."""
+    packed: bytes = _pack({"address": entry.address, "shape": entry.shape, "stats": entry.stats, "payload": payload})
     return packed
 
 
@@ -98,7 +96,7 @@ class EntryPacker:
                 made[name] = head + rest[row]
             size += table.payload_size
         parts = [made[name] for name in names if name in made]
-        parts += [pack_entry(entry) for entry in beside]
+        parts += [pack_entry(entry, entry.payload) for entry in beside]
         size += sum([size_of(entry.payload) for entry in beside])
         return PackedEntries(b"".join((array_header(len(parts)), *parts)), len(parts), size)
 
