@@ -92,7 +92,7 @@ def test_runs_are_counted_within_windows(
     starts = np.cumsum([0, *map(len, windows)])
     path = tmp_path_factory.mktemp("order") / "gram_order.npy"
     write_order(path, tokens, starts, at_once)
-    grams = Grams(tokens, starts, np.load(path), np.cumsum([0, *counts_of(tokens)]))
+    grams = Grams(tokens, starts, np.load(path), np.cumsum([0, *counts_of(tokens)]), path.parent)
     found = Counter(tuple(w[at : at + n]) for w in windows for at in range(len(w) - n + 1))
     asked = [*found, (9,) * n, (3, 0, 1, 2, 2)[:n], (1,)]
     alone = Counter(i for window in windows for i in window)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from neuronscope.core.errors import BadRequest
 from neuronscope.corpus.answers import DrivenNeuron, NgramStat, TokenStat
+from neuronscope.corpus.files import damaged
 from neuronscope.corpus.grams import LONGEST
 from neuronscope.corpus.ngrams import Gram, count_grams, grams_at
-from neuronscope.corpus.opened import Opened, Units, damaged
+from neuronscope.corpus.opened import Opened, Units
 
 MOST_RUNS = 2000
 """Ways to cut a text into tokens that are followed at once."""
@@ -107,7 +108,7 @@ class Drivers(Opened):
             keys, values = self._keys[part], self._values[part]
             owner, slot = np.nonzero(keys >= 0)
             at = keys[owner, slot]
-            ids, whole = grams_at(self._tokens, self._special, at, self.window_of(at)[1], len(run))
+            ids, whole = self._ending_at(at, len(run))
             fits = whole & (ids == np.array(run)).all(axis=1)
             for row in np.unique(owner[fits]).tolist():
                 own = values[row, slot[fits & (owner == row)]].astype(np.float64)
@@ -132,8 +133,15 @@ class Drivers(Opened):
         return keys[keys >= 0], values[keys >= 0]
 
     def _grams(self, keys: NDArray[np.int64], values: NDArray[np.float32], n: int) -> list[Gram]:
-        ids, whole = grams_at(self._tokens, self._special, keys, self.window_of(keys)[1], n)
+        ids, whole = self._ending_at(keys, n)
         return count_grams(ids[whole], values[whole])
+
+    def _ending_at(self, keys: NDArray[np.int64], n: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        starts = self.window_of(keys)[1]
+        try:
+            return grams_at(self._tokens, self._special, keys, starts, n)
+        except IndexError:
+            raise damaged(self.folder, "a token of its corpus is none of its vocabulary") from None
 
 
 def _together(one: DrivenNeuron, other: DrivenNeuron) -> DrivenNeuron:

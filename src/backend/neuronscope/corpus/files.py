@@ -117,6 +117,10 @@ def _empty(path: Path) -> NDArray[Any]:
     return array
 
 
+def damaged(folder: Path, what: str) -> Damaged:
+    return Damaged(f"The index '{folder.name}' is damaged: {what}.", "Build the index anew.")
+
+
 def folder_bytes(folder: Path) -> int:
     """Size of all files in a folder."""
     return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

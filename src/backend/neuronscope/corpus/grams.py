@@ -6,9 +6,13 @@ A run lies within one window. Beyond a window's end stands nothing, which sorts 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from neuronscope.core.errors import Damaged
+from neuronscope.corpus.files import damaged
 
 LONGEST = 5
 """Tokens of the longest run that is told apart."""
@@ -19,6 +23,8 @@ class Grams:
 
     ``tokens`` and ``starts`` are the corpus; ``order`` holds its places as :mod:`neuronscope.corpus.gram_order` sorts them,
     those that begin with the id ``i`` from ``firsts[i]`` to before ``firsts[i + 1]``.
+    An order that points astray is :class:`~neuronscope.core.errors.Damaged`, told of the index in ``folder``; it is looked
+    at where it is asked, since the whole of it would take long to read.
     """
 
     def __init__(
@@ -27,8 +33,10 @@ class Grams:
         starts: NDArray[np.int64],
         order: NDArray[np.int64],
         firsts: NDArray[np.int64],
+        folder: Path,
     ) -> None:
         self._tokens, self._starts, self._order, self._firsts = tokens, starts, order, firsts
+        self._folder = folder
 
     def counts(self, grams: Sequence[Sequence[int]]) -> NDArray[np.int64]:
         """How often each run of 1 to :data:`LONGEST` ids occurs; all are searched for at once."""
@@ -38,7 +46,7 @@ class Grams:
     def places(self, gram: Sequence[int], most: int) -> NDArray[np.int64]:
         """Where the first token of the run stands, the earliest ``most`` places, ascending."""
         low, high = self._range([gram])
-        found = self._order[int(low[0]) : int(high[0])]
+        found = self._at(np.arange(int(low[0]), int(high[0])))
         # Runs of full length are sorted by place already; shorter ones are not.
         return np.sort(found)[:most]
 
@@ -47,6 +55,8 @@ class Grams:
         first = np.array([gram[0] for gram in grams], np.int64)
         known = first < len(self._firsts) - 1
         low, high = (np.where(known, self._firsts[np.where(known, first + step, 0)], 0) for step in (0, 1))
+        if not ((low >= 0) & (low <= high) & (high <= len(self._order))).all():
+            raise self._astray()
         longer = np.array([n for n, gram in enumerate(grams) if len(gram) > 1 and known[n]], np.int64)
         if longer.size:
             wanted = np.full((len(longer), LONGEST), -2, np.int64)
@@ -67,7 +77,7 @@ class Grams:
         """
         while bool((low < high).any()):
             middle = (low + high) // 2
-            at = self._order[np.minimum(middle, len(self._order) - 1)]
+            at = self._at(np.minimum(middle, len(self._order) - 1))
             smaller = self._before(at, wanted, after) & (low < high)
             high = np.where(smaller | (low >= high), high, middle)
             low = np.where(smaller, middle + 1, low)
@@ -84,3 +94,12 @@ class Grams:
         first = apart[np.arange(len(apart)), (apart != 0).argmax(axis=1)]
         found: NDArray[np.bool_] = (first < 0) | (or_equal & (first == 0))
         return found
+
+    def _at(self, ranks: NDArray[np.int64]) -> NDArray[np.int64]:
+        places: NDArray[np.int64] = self._order[ranks]
+        if places.size and not (places.min() >= 0 and places.max() < len(self._tokens)):
+            raise self._astray()
+        return places
+
+    def _astray(self) -> Damaged:
+        return damaged(self._folder, "its order of places does not fit its tokens")

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronscope.core.address import Address, Unit
-from neuronscope.core.errors import BadAddress, BadRequest, Damaged
+from neuronscope.core.errors import BadAddress, BadRequest
 from neuronscope.core.points import NEURONS
 from neuronscope.corpus.bins import BINS, POWERS, kurtosis
 from neuronscope.corpus.columns import counts_of
-from neuronscope.corpus.files import load, load_json
+from neuronscope.corpus.files import damaged, load, load_json
 from neuronscope.corpus.grams import Grams
 from neuronscope.corpus.manifest import COLUMNS, WIDTH, Manifest
 
@@ -67,10 +67,14 @@ class Opened:
 
     @cached_property
     def _corpus_grams(self) -> Grams:
-        firsts = np.cumsum([0, *counts_of(self._tokens)]) if self._gram_starts is None else self._gram_starts
+        firsts = self._gram_starts
+        if firsts is None:
+            # Counting a token that is none would take memory for all ids up to it.
+            self._check_ids(self._tokens)
+            firsts = np.cumsum([0, *counts_of(self._tokens)])
         if len(firsts) != self.manifest.vocabulary + 1 or firsts[-1] != self.manifest.tokens_run:
             raise damaged(self.folder, "its order of places does not fit its tokens")
-        return Grams(self._tokens, self._window_starts, self._gram_order, firsts)
+        return Grams(self._tokens, self._window_starts, self._gram_order, firsts, self.folder)
 
     @property
     def moments(self) -> NDArray[np.float64]:
@@ -126,7 +130,13 @@ class Opened:
         """The token that each unit's strongest context peaks on; -1 where it has none."""
         keys = self._keys[:, 0]
         self.window_of(keys[keys >= 0])
-        return np.where(keys < 0, -1, self._tokens[keys.clip(min=0)])
+        ids = self._tokens[keys.clip(min=0)]
+        self._check_ids(ids)
+        return np.where(keys < 0, -1, ids)
+
+    def _check_ids(self, ids: NDArray[np.int32]) -> None:
+        if ids.size and not (ids.min() >= 0 and ids.max() < self.manifest.vocabulary):
+            raise damaged(self.folder, "a token of its corpus is none of its vocabulary")
 
     @cached_property
     def kurtosis(self) -> NDArray[np.float64]:
@@ -215,7 +225,3 @@ class Opened:
             if token_id < self.manifest.vocabulary:
                 found.setdefault(text, []).append(token_id)
         return found
-
-
-def damaged(folder: Path, what: str) -> Damaged:
-    return Damaged(f"The index '{folder.name}' is damaged: {what}.", "Build the index anew.")

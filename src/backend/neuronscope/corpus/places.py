@@ -13,6 +13,7 @@ from neuronscope.core.address import Unit
 from neuronscope.core.errors import BadRequest
 from neuronscope.corpus.answers import Context, Example
 from neuronscope.corpus.bands import BANDS, in_band
+from neuronscope.corpus.files import damaged
 from neuronscope.corpus.manifest import RADIUS
 from neuronscope.corpus.opened import Opened, Units
 
@@ -89,6 +90,8 @@ class Places(Opened):
 
     def _shown(self, key: int, left: int, right: int, doc: int) -> dict[str, Any]:
         """What every answer about a place tells, but for where it stands."""
+        if not 0 <= doc < self.manifest.documents:
+            raise damaged(self.folder, "a context lies in no document")
         ids = self._tokens[left:right].tolist()
         start, end = self._chars[key].tolist()
         file = int(self._source_files[doc])
