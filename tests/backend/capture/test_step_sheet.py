@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from neuronscope.capture.generate import Generation
 from neuronscope.capture.lay_kernel import halve_bits
 from neuronscope.capture.step_sheet import StepSheet
 from neuronscope.core.events import Step
@@ -17,7 +18,7 @@ from neuronscope.models.loading.sources import BUNDLED_ID, Sources
 from neuronscope.traces.codec import step_body
 from neuronscope.traces.sheet import Sheet
 from support.families import FAMILIES
-from support.runs import run, steps, tiny
+from support.runs import request, run, steps, tiny
 
 STEPS = 16
 """More than the 8 keys that are named."""
@@ -109,6 +110,29 @@ def test_a_value_beyond_float16_is_kept_in_float32(monkeypatch: pytest.MonkeyPat
     assert short == 0
     dtypes = {e.payload["dtype"] for e in found[-1].entries if e.payload and e.payload["kind"] == "topk_hidden"}
     assert dtypes == {"f16", "f32"}
+
+
+def test_no_step_is_laid_over_one_whose_values_were_all_beyond_float16(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = tiny("llama")
+    change = {"units": ["mlp_out.1:3"], "op": "set", "value": 1e6}
+
+    def found() -> list[Step]:
+        made = Generation(loaded, request(STEPS), {"points": ("mlp_out",), "layers": (1,)}, [change])
+        seen = []
+        for event in made.events():
+            if isinstance(event, Step):
+                seen.append(event)
+                if event.step == STEPS // 2:
+                    made.intervene([])
+        return seen
+
+    short = found()
+    monkeypatch.setattr(StepSheet, "pack", lambda _self: None)
+    _assert_equal(short, found())
+    kept = [
+        next(e.payload["dtype"] for e in step.entries if e.payload and "indices" in e.payload) for step in short[1:]
+    ]
+    assert set(kept) == {"f32", "f16"}
 
 
 def test_halves_are_those_of_torch() -> None:

@@ -71,9 +71,11 @@ class StepSheet:
         if self._seen is None:
             return
         groups, calls = self._learnt = self._seen
-        # One table for each group, but where some values were beyond float16.
         self._sheet = None
-        if len(tables) == len(groups) + len(calls):
+        # One table for each group, of the dtype that was asked for, but where some values were beyond float16.
+        dtypes = {None, "f16" if self._halves else "f32"}
+        as_asked = all((table.common or {}).get("dtype") in dtypes for table in tables)
+        if as_asked and len(tables) == len(groups) + len(calls):
             rows = [Rows(len(group.sources), group.width, self._count or 0) for group in groups]
             heads = [
                 Heads(len(addresses), *table.columns["weights"].shape[1:])
