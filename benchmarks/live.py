@@ -36,8 +36,8 @@ class Shape:
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
 
-    def plain(self) -> list[int]:
-        """transformers' own greedy generation."""
+    def plain(self, **options: Any) -> list[int]:
+        """transformers' own greedy generation, with more ``options`` of it."""
         import torch
 
         found = self.loaded.model.generate(
@@ -46,11 +46,16 @@ class Shape:
             max_new_tokens=self.new_tokens,
             do_sample=False,
             pad_token_id=0,
+            **options,
         )
         return [int(i) for i in found[0, self._ids.shape[1] :]]
 
     def run(self, config: dict[str, Any] | None = None, record: bool = True) -> list[int]:
         """A run with taps to its end, trace closed and removed."""
+        return list(self.steps(config, record))
+
+    def steps(self, config: dict[str, Any] | None = None, record: bool = True) -> Iterator[int]:
+        """The same token by token."""
         from neuronscope.capture.generate import Generation
         from neuronscope.core.events import Step
         from neuronscope.core.generation import GenerateRequest
@@ -58,12 +63,13 @@ class Shape:
 
         request = GenerateRequest(prompt=self.prompt, max_new_tokens=self.new_tokens)
         run = Run(Generation(self.loaded, request, config), self.folder if record else None)
-        found = [event.token_id for event in run if isinstance(event, Step) and event.token_id is not None]
+        for event in run:
+            if isinstance(event, Step) and event.token_id is not None:
+                yield event.token_id
         assert run.recording_error is None
         if run.path is not None:
             self.size = run.path.stat().st_size
             run.path.unlink()
-        return found
 
     @contextmanager
     def streamed(self) -> Iterator[Callable[..., list[int]]]:
