@@ -91,14 +91,11 @@ class Recorder:
 
     def _take(self, event: Event, body: bytes | None, chunk: bytes | None) -> None:
         if self._recording:
-            self._record(lambda: self._write(event, chunk))
+            self._record(event, chunk)
+        if isinstance(event, Done | Failed):
+            self._writer.close()
         if self._publish is not None:
             self._tell(Frame(event, body))
-        if isinstance(event, Done | Failed):
-            # Nobody needs to wait for the disk to hear that a run has ended.
-            if self._recording:
-                self._record(self._writer.settle)
-            self._writer.close()
 
     def _tell(self, frame: Frame) -> None:
         assert self._publish is not None
@@ -107,9 +104,9 @@ class Recorder:
         except Exception:
             log.exception("a listener of %s failed", self.path.name)
 
-    def _record(self, work: Callable[[], None]) -> None:
+    def _record(self, event: Event, chunk: bytes | None) -> None:
         try:
-            work()
+            self._write(event, chunk)
         except NeuronScopeError as error:
             log.warning("recording of %s ended: %s", self.path.name, error)
             self.error, self._recording = error, False
@@ -128,7 +125,7 @@ class Recorder:
         elif isinstance(event, Receipt):
             self._writer.write_receipt(event)
         elif not isinstance(event, Start):
-            self._writer.end(event)
+            self._writer.finish(event)
 
 
 def _packed(event: Event) -> tuple[bytes | None, bytes | None]:

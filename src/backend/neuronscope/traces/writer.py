@@ -126,19 +126,10 @@ class TraceWriter:
 
     def finish(self, end: Event) -> None:
         """Record how the run ended and make the trace one single file."""
-        self.end(end)
-        self.settle()
-
-    def end(self, end: Event) -> None:
-        """Record how the run ended: from here on all of it can be read."""
         with full_disk_named():
             self._db.execute("BEGIN")
             self._meta(end=to_map(end), closed=True)
             self._db.execute("COMMIT")
-
-    def settle(self) -> None:
-        """Make an ended trace one single file, which waits for the disk."""
-        with full_disk_named():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._leave_wal()
 
