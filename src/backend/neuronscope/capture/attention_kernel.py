@@ -12,7 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from neuronscope.capture.exponentials import number_at, order_of_largest, raise_below, sum_raised, sum_times_log
+from neuronscope.capture.exponentials import raise_below, sum_raised, sum_times_log
+from neuronscope.capture.orders import least_and_most, number_at
 from neuronscope.capture.pointers import floats_at
 
 F32 = NDArray[np.float32]
@@ -51,7 +52,7 @@ def summarise_attention(
         query = floats_at(queries[call] + 4 * head * query_head, width)
         key = floats_at(keys[call] + 4 * (head // group) * key_head, (count - 1) * key_next + width)
         _score(query, key, key_next, scale, scores)
-        largest = number_at(order_of_largest(scores.view(np.int32)))
+        largest = number_at(least_and_most(scores.view(np.int32))[1])
         raise_below(scores, largest, raised, bits)
         total = sum_raised(raised, powers, count)
         mixed = sum_times_log(scores, largest, raised)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 
-MAGNITUDE = np.int32(0x7FFFFFFF)
 LOWEST = np.float32(-87.0)
 """Below this a float32 exponential is no normal number; it counts as this one, which is 1e-38 of the largest."""
 LOG2_E = np.float32(1.4426950408889634)
@@ -20,27 +19,6 @@ LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 TERMS = tuple(np.float32(1 / math.factorial(n)) for n in range(7, -1, -1))
 """Taylor's for the exponential, which is wanted within half a logarithm of 2 of zero: there the next is below 1e-8."""
 P7, P6, P5, P4, P3, P2, P1, P0 = TERMS
-
-
-@njit(cache=True, nogil=True)
-def order_of_largest(bits: I32) -> np.int32:
-    """The place of the largest of float32 values, given as their bits, in the order of all numbers: :func:`number_at` gives it.
-
-    Bits of negative ones turned around are in the order of their values, and as whole numbers are compared several at once.
-    """
-    found = np.int32(-MAGNITUDE - 1)
-    for k in range(len(bits)):
-        found = max(found, bits[k] ^ ((bits[k] >> np.int32(31)) & MAGNITUDE))
-    return found
-
-
-@njit(cache=True, nogil=True)
-def number_at(order: np.int32) -> np.float32:
-    """The float32 value at a place of that order."""
-    bits = np.empty(1, np.int32)
-    bits[0] = order ^ ((order >> np.int32(31)) & MAGNITUDE)
-    found: np.float32 = bits.view(np.float32)[0]
-    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from neuronscope.capture.orders import least_and_most, number_at
 from neuronscope.capture.pointers import floats_at
 
 F32 = NDArray[np.float32]
@@ -69,7 +70,8 @@ def _reduce(
     size = len(row)
     total, square = _sums(row)
     mean = total / size
-    low, high = _extremes(row, raw)
+    least, most = least_and_most(row.view(np.int32))
+    low, high = float(number_at(least)), float(number_at(most))
     if total != total and np.isnan(row).any():
         low = high = np.nan
     largest = np.float32(max(high, -low))
@@ -111,17 +113,6 @@ def _small(row: F32, bound: np.float32) -> int:
         if abs(row[i]) < bound:
             small += 1
     return small
-
-
-@njit(cache=True, nogil=True)
-def _extremes(row: F32, raw: U32) -> tuple[float, float]:
-    """By the bits as whole numbers, negative ones turned around: these are compared several at once, and in the same order."""
-    low, high = np.int32(MAGNITUDE), np.int32(-MAGNITUDE - 1)
-    for i in range(raw.shape[0]):
-        bits = np.int32(raw[i])
-        key = bits ^ ((bits >> np.int32(31)) & np.int32(MAGNITUDE))
-        low, high = min(low, key), max(high, key)
-    return _value(np.int64(low) + np.int64(1 << 31)), _value(np.int64(high) + np.int64(1 << 31))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from neuronscope.capture.exponentials import number_at, order_of_largest, raise_below, sum_raised
+from neuronscope.capture.exponentials import raise_below, sum_raised
+from neuronscope.capture.orders import least_and_most, number_at
 
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
@@ -25,7 +26,7 @@ def likeliest(logits: F32, ids: I64) -> float:
     blocks = (size + BLOCK - 1) // BLOCK
     orders = np.empty(blocks, np.int32)
     for b in range(blocks):
-        orders[b] = order_of_largest(logits[b * BLOCK : (b + 1) * BLOCK].view(np.int32))
+        orders[b] = least_and_most(logits[b * BLOCK : (b + 1) * BLOCK].view(np.int32))[1]
     top = number_at(orders.max())
     raised, bits = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.int32)
     total, held, least = 0.0, 0, np.float32(-np.inf)

@@ -30,12 +30,11 @@ class StepSheet:
 
     def __init__(self, watch: Watch, attention: AttentionWatch, resolved: Resolved) -> None:
         config = resolved.config
-        self.serves = (
+        self._serves = (
             config.capture_mode in ("topk", "stats")
             and config.quantization in ("f16", "f32")
             and config.attention_tier == "summary"
         )
-        """Whether steps of this configuration can be packed so at all."""
         self._halves = config.quantization == "f16"
         self._watch, self._attention = watch, attention
         self._count = resolved.topk if config.capture_mode == "topk" else None
@@ -46,8 +45,10 @@ class StepSheet:
     def pack(self) -> Sheet | None:
         """The sheet with this step's numbers on it; ``None`` where the step must go the long way."""
         self._seen = None
-        groups, calls = self._watch.plain_rows(), self._attention.plain_calls()
-        if not self.serves or groups is None or calls is None:
+        if not self._serves or (groups := self._watch.plain_rows()) is None:
+            return None
+        calls = self._attention.plain_calls()
+        if calls is None:
             return None
         pattern = [group for group, _ in groups], [(addresses, *self._form(alike)) for addresses, alike in calls]
         if self._sheet is None or pattern != self._learnt:
@@ -66,10 +67,10 @@ class StepSheet:
 
         ``tables`` are those that the watches made of it; ``beside`` more entries follow them.
         """
-        from neuronscope.capture.step_work import Heads, Rows, StepWork
-
         if self._seen is None:
             return
+        from neuronscope.capture.step_work import Heads, Rows, StepWork
+
         groups, calls = self._learnt = self._seen
         self._sheet = None
         # One table for each group, of the dtype that was asked for, but where some values were beyond float16.
