@@ -21,6 +21,7 @@ def test_a_group_goes_in_and_comes_out(client: httpx.Client, server: Any) -> Non
     made = answer.json()
     assert {"group_id", "name", "model_key", "units", "made_by"} <= set(made)
     assert (made["name"], made["units"], made["made_by"]) == ("cats", UNITS, "clustering")
+    assert made["index_id"] is None
     assert made["model_key"] == server.services.engine.load("local/one").key
     assert client.get(f"/api/groups/{made['group_id']}").json() == made
     assert client.get("/api/groups", params={"model_id": "local/one"}).json()["groups"][0] == made
@@ -42,6 +43,8 @@ def test_a_group_goes_in_and_comes_out(client: httpx.Client, server: Any) -> Non
         ({"name": " "}, 400, "bad_request"),
         ({"made_by": "chance"}, 422, "invalid_request"),
         ({"model_id": "local/three"}, 404, "not_found"),
+        ({"index_id": "x_" + "0" * 26}, 404, "not_found"),
+        ({"index_id": "../x"}, 400, "bad_request"),
     ],
 )
 def test_what_is_no_group_is_refused(client: httpx.Client, fields: dict[str, Any], status: int, code: str) -> None:

@@ -30,6 +30,23 @@ def test_a_group_is_kept_as_it_was_made(scope: Scope) -> None:
     assert get_group(Workspace(scope.workspace.root), made.group_id) == made
 
 
+def test_a_group_may_name_the_index_that_it_was_found_over(scope: Scope) -> None:
+    index_id = "x_" + "0" * 26
+    with pytest.raises(NotFound):
+        scope.make_group("a", UNITS, index_id=index_id)
+    scope.workspace.index_path(index_id).mkdir(parents=True)
+    made = scope.make_group("a", UNITS, index_id=index_id)
+    # What is deleted later stays its origin, and a group of an earlier version has none.
+    scope.workspace.index_path(index_id).rmdir()
+    assert get_group(scope.workspace, made.group_id).index_id == index_id
+    assert scope.change_group(made.group_id, name="b").index_id == index_id
+    path = scope.workspace.group_path(made.group_id)
+    plain = json.loads(path.read_text("utf-8"))
+    del plain["index_id"]
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    assert get_group(scope.workspace, made.group_id).index_id is None
+
+
 def test_groups_are_listed_newest_first_and_by_model(scope: Scope, tiny_models: Path) -> None:
     other = ns.load(tiny_models / "two", workspace=scope.workspace)
     first, second = scope.make_group("a", UNITS[:1]), scope.make_group("a", UNITS[1:])

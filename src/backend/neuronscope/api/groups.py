@@ -18,7 +18,7 @@ def entries(services: Services, model_id: str | None) -> GroupList:
 def create(services: Services, body: GroupRequest) -> GroupOut:
     """Keep a group. The model is loaded where it isn't, since its units are checked; nothing waits for what runs on it."""
     loaded = services.engine.load(services.present(body.model_id))
-    return _sent(make_group(services.workspace, loaded, body.name, body.units, body.made_by))
+    return _sent(make_group(services.workspace, loaded, body.name, body.units, body.made_by, body.index_id))
 
 
 def one(services: Services, group_id: str) -> GroupOut:

@@ -52,13 +52,20 @@ def show_one(group_id: str, as_json: bool) -> None:
 @click.argument("units", nargs=-1, required=True)
 @model_option
 @click.option("--made-by", type=click.Choice(get_args(MadeBy)), default="hand", show_default=True, help="How.")
+@click.option("--index", "index_id", metavar="ID", help="The index over which they were found, kept beside them.")
 @loading_options
 @json_option
 def make(
-    name: str, units: tuple[str, ...], model: str | None, made_by: MadeBy, loading: dict[str, Any], as_json: bool
+    name: str,
+    units: tuple[str, ...],
+    model: str | None,
+    made_by: MadeBy,
+    index_id: str | None,
+    loading: dict[str, Any],
+    as_json: bool,
 ) -> None:
     """Keep UNITS, such as mlp_act.3:42, of a model under NAME."""
-    group = load(model, **loading).make_group(name, _units(units), made_by=made_by)
+    group = load(model, **loading).make_group(name, _units(units), made_by, index_id)
     if as_json:
         print_json(asdict(group))
         return

@@ -30,10 +30,14 @@ class Group:
     made_by: MadeBy
     created_at: str
     """ISO 8601, UTC."""
+    index_id: str | None = None
+    """The index over which its units were found, if they were found over one. It may be gone meanwhile."""
 
     def __post_init__(self) -> None:
         if not is_id(self.group_id, "g"):
             raise BadRequest("A group's id is g_ and 26 characters.")
+        if self.index_id is not None and not is_id(self.index_id, "x"):
+            raise BadRequest("An index's id is x_ and 26 characters.", "Leave it out for a group of no index.")
         if not isinstance(self.name, str) or not 0 < len(self.name) <= MOST_NAME:
             raise BadRequest(f"A group's name is a text of 1 to {MOST_NAME} characters.")
         if self.made_by not in get_args(MadeBy):

@@ -24,12 +24,19 @@ log = logging.getLogger("neuronscope.groups")
 
 
 def make_group(
-    workspace: Workspace, loaded: LoadedModel, name: str, units: Sequence[str], made_by: MadeBy = "hand"
+    workspace: Workspace,
+    loaded: LoadedModel,
+    name: str,
+    units: Sequence[str],
+    made_by: MadeBy = "hand",
+    index_id: str | None = None,
 ) -> Group:
     """Keep units under a name, once each is known to be one of the model's. Several groups may have one name.
 
+    ``index_id`` is the index over which they were found, kept beside them.
+
     Raises :class:`BadRequest` for a name or a list that is none, :class:`BadAddress` and :class:`PointUnavailable` for a
-    unit that the model lacks, :class:`StorageFull`.
+    unit that the model lacks, :class:`NotFound` for an index that is not there, :class:`StorageFull`.
     """
     group = Group(
         group_id=new_id("g"),
@@ -39,7 +46,10 @@ def make_group(
         units=_listed(units),
         made_by=made_by,
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        index_id=index_id,
     )
+    if index_id is not None and not workspace.index_path(index_id).is_dir():
+        raise NotFound(f"There is no index '{index_id}'.", "Leave it out for a group of no index.")
     _check(loaded, group.units)
     _write(workspace, group)
     return group

@@ -15,6 +15,7 @@ from typing import Any
 
 from neuronscope.core.errors import BadRequest, Conflict, NeuronScopeError, NotFound
 from neuronscope.core.ids import check_id, is_id
+from neuronscope.core.made_with import MadeWith
 from neuronscope.runtime.locks import locked
 from neuronscope.runtime.workspace import remove, write_private
 from neuronscope.traces.in_use import is_read, is_written
@@ -28,7 +29,10 @@ MOST_LIMIT = 1 << 60
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A trace as a list shows it. ``bytes`` are those on the disk, ``text`` the first 200 characters of the prompt."""
+    """A trace as a list shows it. ``bytes`` are those on the disk, ``text`` the first 200 characters of the prompt.
+
+    ``made_with`` is for runs, ``None`` for a prompt that was only read.
+    """
 
     trace_id: str
     model_id: str
@@ -39,6 +43,7 @@ class Kept:
     bytes: int
     closed: bool
     pinned: bool
+    made_with: MadeWith | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +228,7 @@ def described(trace: Trace, pinned: bool) -> Kept:
         bytes=disk_bytes(trace.path),
         closed=trace.closed,
         pinned=pinned,
+        made_with=MadeWith.of(trace.start),
     )
 
 

@@ -204,14 +204,16 @@ class Scope:
 
         return [group for group in list_groups(self.workspace) if group.model_key == self.loaded.key]
 
-    def make_group(self, name: str, units: Sequence[str], made_by: MadeBy = "hand") -> Group:
+    def make_group(
+        self, name: str, units: Sequence[str], made_by: MadeBy = "hand", index_id: str | None = None
+    ) -> Group:
         """Keep units under a name; its ``group_id`` stands for them in interventions.
 
         Errors as in :func:`neuronscope.runtime.groups.make_group`.
         """
         from neuronscope.runtime.groups import make_group
 
-        return make_group(self.workspace, self.loaded, name, units, made_by)
+        return make_group(self.workspace, self.loaded, name, units, made_by, index_id)
 
     def change_group(
         self, group_id: str, *, name: str | None = None, add: Sequence[str] = (), remove: Sequence[str] = ()

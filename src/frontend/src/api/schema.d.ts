@@ -2209,6 +2209,34 @@ export interface components {
              */
             removed: components["schemas"]["RemovedTrace"][];
         };
+        /**
+         * MadeWith
+         * @description What a run was asked for, as far as it tells one from others of its prompt.
+         */
+        MadeWith: {
+            /** Max New Tokens */
+            max_new_tokens: number | null;
+            /** Temperature */
+            temperature: number | null;
+            /** Top K */
+            top_k: number | null;
+            /** Top P */
+            top_p: number | null;
+            /** Seed */
+            seed: number | null;
+            /**
+             * Chat
+             * @description Whether its prompt was a conversation.
+             */
+            chat: boolean;
+            /**
+             * Changes
+             * @description Interventions that were in force from its first token on.
+             */
+            changes: number;
+            /** Capture Mode */
+            capture_mode: string | null;
+        };
         /** RemovedTrace */
         RemovedTrace: {
             /** Trace Id */
@@ -2253,6 +2281,8 @@ export interface components {
              * @description Whether it stays whatever the limit.
              */
             pinned: boolean;
+            /** @description Null for a prompt that was only read. */
+            made_with: components["schemas"]["MadeWith"] | null;
         };
         /** TraceLimitAnswer */
         TraceLimitAnswer: {
@@ -2309,6 +2339,8 @@ export interface components {
              * @description Whether it stays whatever the limit.
              */
             pinned: boolean;
+            /** @description Null for a prompt that was only read. */
+            made_with: components["schemas"]["MadeWith"] | null;
             /** Model Key */
             model_key: string;
             /** Tokens */
@@ -3178,6 +3210,11 @@ export interface components {
             made_by: "hand" | "lasso" | "clustering";
             /** Created At */
             created_at: string;
+            /**
+             * Index Id
+             * @description The index over which its units were found; it may be gone meanwhile.
+             */
+            index_id: string | null;
         };
         /** GroupRequest */
         GroupRequest: {
@@ -3196,6 +3233,11 @@ export interface components {
              * @enum {string}
              */
             made_by?: "hand" | "lasso" | "clustering";
+            /**
+             * Index Id
+             * @description The index over which they were found, if they were; the group's page opens on it.
+             */
+            index_id?: string | null;
         };
         /**
          * GroupChange

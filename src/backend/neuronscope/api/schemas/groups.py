@@ -18,6 +18,8 @@ class GroupRequest(Request):
     units: list[UnitName] = Field(min_length=1, max_length=MOST_UNITS)
     """Each once, over any layers and points."""
     made_by: MadeBy = "hand"
+    index_id: str | None = Field(None, max_length=28)
+    """The index over which they were found, if they were; the group's page opens on it."""
 
 
 class GroupChange(Request):
@@ -48,6 +50,8 @@ class GroupOut(Answer):
     units: list[str]
     made_by: MadeBy
     created_at: str
+    index_id: str | None
+    """The index over which its units were found; it may be gone meanwhile."""
 
 
 class GroupList(Answer):

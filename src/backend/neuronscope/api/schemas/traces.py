@@ -10,6 +10,21 @@ from neuronscope.api.schemas.captures import NextToken
 from neuronscope.api.schemas.common import Answer, Request, TokenOut
 
 
+class MadeWith(Answer):
+    """What a run was asked for, as far as it tells one from others of its prompt."""
+
+    max_new_tokens: int | None
+    temperature: float | None
+    top_k: int | None
+    top_p: float | None
+    seed: int | None
+    chat: bool
+    """Whether its prompt was a conversation."""
+    changes: int
+    """Interventions that were in force from its first token on."""
+    capture_mode: str | None
+
+
 class TraceEntry(Answer):
     trace_id: str
     model_id: str
@@ -25,6 +40,8 @@ class TraceEntry(Answer):
     """Whether its run has ended."""
     pinned: bool
     """Whether it stays whatever the limit."""
+    made_with: MadeWith | None
+    """Null for a prompt that was only read."""
 
 
 class RemovedTrace(Answer):
