@@ -63,6 +63,7 @@ export type Token = Schemas["TokenOut"];
 export type TogetherRequest = Schemas["TogetherRequest"];
 export type TokenPair = Schemas["TokenPair"];
 export type TokenStat = Schemas["TokenStat"];
+export type MadeWith = Schemas["MadeWith"];
 export type TraceDetail = Schemas["TraceDetail"];
 export type WeightReport = Schemas["WeightReport"];
 export type Writes = Schemas["WritesAnswer"];

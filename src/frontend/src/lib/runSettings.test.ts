@@ -1,17 +1,9 @@
 import { expect, it } from "vitest";
+import { madeWith as made } from "@/testing/fixtures";
 import { differences } from "./runSettings";
 
-const made = (settings: object) => ({
-  settings: { temperature: 0, max_new_tokens: 64, seed: 5, messages: [], interventions: [], ...settings },
-  config: { capture_mode: "topk" },
-});
-const change = { id: "a", units: ["mlp_act.0:1"], op: "ablate_zero" };
-
 it("tells of runs only what sets them apart", () => {
-  expect(differences([made({}), made({ interventions: [change] })])).toEqual([
-    "begun unchanged",
-    "begun with 1 change",
-  ]);
+  expect(differences([made({}), made({ changes: 1 })])).toEqual(["begun unchanged", "begun with 1 change"]);
   expect(
     differences([
       made({ temperature: 0.7 }),

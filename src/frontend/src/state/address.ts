@@ -3,8 +3,8 @@
 import { useCallback, useMemo } from "react";
 import { useLocation, useNavigate } from "react-router";
 import { BUNDLED_MODEL } from "@/api/queries/models";
+import type { Group } from "@/api/types";
 import { type Patch, patchSearch } from "@/lib/url";
-import { indexOfGroup } from "./groupIndex";
 
 export function useParams(): URLSearchParams {
   const { search } = useLocation();
@@ -50,15 +50,15 @@ export function useNeuronHref(over: string | null = null): (unit: string) => str
   return useCallback((unit: string) => neuronHref(search, modelId, unit, over), [search, modelId, over]);
 }
 
-/** Address of a group's page, with the trace kept; it opens on the index that the group was saved over. */
-export function useGroupHref(): (groupId: string) => string {
+/** Address of a group's page, with the trace kept; a group that was found over an index opens on that by itself. */
+export function useGroupHref(): (group: Pick<Group, "group_id" | "index_id">) => string {
   const { search } = useLocation();
   const modelId = useModelId();
   return useCallback(
-    (groupId: string) => {
+    ({ group_id, index_id }) => {
       const params = new URLSearchParams(search);
-      const [trace, index] = [params.get("trace"), indexOfGroup(groupId) ?? params.get("index")];
-      return `/neuron${patchSearch("", { model: modelId, group: groupId, trace, index })}`;
+      const [trace, index] = [params.get("trace"), index_id === null ? params.get("index") : null];
+      return `/neuron${patchSearch("", { model: modelId, group: group_id, trace, index })}`;
     },
     [search, modelId],
   );

@@ -14,6 +14,7 @@ export const group = {
   units: ["mlp_act.0:7", "mlp_act.1:3"],
   made_by: "hand" as const,
   created_at: "2026-01-01T00:00:00Z",
+  index_id: null as string | null,
 };
 
 export const job = (kind: string, part: Partial<Job> = {}): Job =>

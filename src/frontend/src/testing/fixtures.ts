@@ -9,6 +9,7 @@ import type {
   IndexEntry,
   Job,
   Layers,
+  MadeWith,
   ModelEntry,
   NeuronTop,
   System,
@@ -60,6 +61,18 @@ const tokens = [
   { id: 2, text: " +", special: false },
 ];
 
+export const madeWith = (part: Partial<MadeWith> = {}): MadeWith => ({
+  max_new_tokens: 64,
+  temperature: 0,
+  top_k: null,
+  top_p: null,
+  seed: 5,
+  chat: false,
+  changes: 0,
+  capture_mode: "topk",
+  ...part,
+});
+
 export const trace = (part: Partial<TraceDetail> = {}): TraceDetail => ({
   trace_id: TRACE_ID,
   model_id: "neuronscope/tiny",
@@ -71,6 +84,7 @@ export const trace = (part: Partial<TraceDetail> = {}): TraceDetail => ({
   bytes: 1000,
   closed: true,
   pinned: false,
+  made_with: null,
   tokens,
   points: ["mlp_act.0", "mlp_act.1"],
   layers: [0, 1],

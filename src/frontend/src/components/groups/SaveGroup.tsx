@@ -6,7 +6,6 @@ import type { Group as GroupOut, GroupRequest } from "@/api/types";
 import { Dialog } from "@/components/Dialog";
 import { ErrorNote } from "@/components/Notice";
 import { useGroupHref, useModelId } from "@/state/address";
-import { keepIndexOfGroup } from "@/state/groupIndex";
 
 /** Units that can be left out one by one; further ones are taken together. */
 const LISTED = 100;
@@ -34,10 +33,7 @@ export function SaveGroup({ units, madeBy = "hand", indexId = null, onClose }: S
           pending={save.isPending}
           error={save.error}
           onSave={(name, chosen) =>
-            save.mutate(
-              { model_id: modelId, name, units: chosen, made_by: madeBy },
-              { onSuccess: ({ group_id }) => indexId && keepIndexOfGroup(group_id, indexId) },
-            )
+            save.mutate({ model_id: modelId, name, units: chosen, made_by: madeBy, index_id: indexId })
           }
           onClose={onClose}
         />
@@ -137,7 +133,7 @@ function Saved({ group, onClose }: { group: GroupOut; onClose: () => void }) {
         <Button variant="default" size="compact-md" onClick={onClose}>
           Close
         </Button>
-        <Button component={Link} to={href(group.group_id)} size="compact-md" onClick={onClose}>
+        <Button component={Link} to={href(group)} size="compact-md" onClick={onClose}>
           Open the group
         </Button>
       </Group>

@@ -1,9 +1,9 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
 import { IconMessageCircle } from "@tabler/icons-react";
 import { EmptyState } from "@/components/Notice";
+import { alike } from "./alike";
 import classes from "./Chat.module.css";
 import { RunRow } from "./RunRow";
-import { useAlike } from "./useAlike";
 import { useRuns } from "./useRuns";
 import { useSend } from "./useSend";
 
@@ -52,7 +52,7 @@ export function FirstWords({ onAllRuns }: { onAllRuns: () => void }) {
 function RecentRuns({ onAll }: { onAll: () => void }) {
   const { runs } = useRuns();
   const shown = runs.slice(0, RECENT);
-  const alike = useAlike(shown);
+  const apart = alike(shown);
   if (runs.length === 0) return null;
   return (
     <section aria-label="Recent runs" className={classes.recent}>
@@ -68,7 +68,7 @@ function RecentRuns({ onAll }: { onAll: () => void }) {
       </Group>
       <ul className={classes.runs}>
         {shown.map((run) => (
-          <RunRow key={run.trace_id} run={run} apart={alike.get(run.trace_id)} />
+          <RunRow key={run.trace_id} run={run} apart={apart.get(run.trace_id)} />
         ))}
       </ul>
     </section>

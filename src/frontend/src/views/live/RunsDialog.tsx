@@ -3,9 +3,9 @@ import { Dialog } from "@/components/Dialog";
 import { ErrorNote } from "@/components/Notice";
 import { formatBytes } from "@/lib/format";
 import { useModelId } from "@/state/address";
+import { alike } from "./alike";
 import classes from "./Chat.module.css";
 import { RunRow } from "./RunRow";
-import { useAlike } from "./useAlike";
 import { useRuns } from "./useRuns";
 
 /** Every recorded run of the model, with what it takes on the disk. */
@@ -20,7 +20,7 @@ export function RunsDialog({ opened, onClose }: { opened: boolean; onClose: () =
 function Runs({ onClose }: { onClose: () => void }) {
   const modelId = useModelId();
   const { runs, totalBytes, limitBytes, error } = useRuns();
-  const alike = useAlike(runs);
+  const apart = alike(runs);
   if (error) return <ErrorNote error={error} compact />;
   const own = runs.reduce((sum, { bytes }) => sum + bytes, 0);
   return (
@@ -42,7 +42,7 @@ function Runs({ onClose }: { onClose: () => void }) {
       >
         <ul className={classes.runs}>
           {runs.map((run) => (
-            <RunRow key={run.trace_id} run={run} apart={alike.get(run.trace_id)} onOpen={onClose} />
+            <RunRow key={run.trace_id} run={run} apart={apart.get(run.trace_id)} onOpen={onClose} />
           ))}
         </ul>
       </ScrollArea.Autosize>

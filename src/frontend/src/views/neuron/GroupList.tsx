@@ -25,7 +25,7 @@ export function GroupList() {
         <ul className={classes.groups}>
           {groups.map((one) => (
             <li key={one.group_id}>
-              <Anchor component={Link} to={href(one.group_id)} size="sm">
+              <Anchor component={Link} to={href(one)} size="sm">
                 {one.name}
               </Anchor>
               <Text size="xs" c="dimmed">

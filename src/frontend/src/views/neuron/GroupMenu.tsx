@@ -31,7 +31,7 @@ export function GroupMenu({ unit, indexId }: { unit: string; indexId: string | n
           <Menu.Item onClick={() => setSaving(true)}>Save it in a group…</Menu.Item>
           {ordered.length > 0 && <Menu.Divider />}
           {ordered.slice(0, SHOWN).map((one) => (
-            <Menu.Item key={one.group_id} component={Link} to={href(one.group_id)}>
+            <Menu.Item key={one.group_id} component={Link} to={href(one)}>
               <Text size="sm" truncate>
                 {one.name}
               </Text>

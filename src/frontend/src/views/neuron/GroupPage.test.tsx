@@ -1,7 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
-import { keepIndexOfGroup } from "@/state/groupIndex";
 import { GROUP_ID, group, job, together } from "@/testing/driving";
 import { INDEX_ID, index } from "@/testing/fixtures";
 import { indexedServer, OTHER_INDEX_ID } from "@/testing/indexed";
@@ -126,6 +125,7 @@ describe("saving a group", () => {
       name: "digits",
       units: ["mlp_act.0:7", "mlp_act.1:3"],
       made_by: "hand",
+      index_id: INDEX_ID,
     });
   });
 
@@ -180,7 +180,7 @@ describe("the index of a group", () => {
   const older = index({ index_id: OTHER_INDEX_ID, corpus: "local/mine" });
 
   it("is the one that it was saved over, not the newest", async () => {
-    keepIndexOfGroup(GROUP_ID, OTHER_INDEX_ID);
+    server.on(`GET /api/groups/${GROUP_ID}`, { body: { ...group, index_id: OTHER_INDEX_ID } });
     server.on("GET /api/indexes", { body: { indexes: [index(), older] } });
     renderAt(AT, <NeuronView />);
     expect(await screen.findByLabelText("Index")).toHaveValue(OTHER_INDEX_ID);

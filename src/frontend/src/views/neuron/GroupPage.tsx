@@ -11,7 +11,6 @@ import { parseUnit } from "@/lib/address";
 import { readTogether } from "@/lib/driving";
 import { patchSearch } from "@/lib/url";
 import { useModelId, useParams } from "@/state/address";
-import { indexOfGroup } from "@/state/groupIndex";
 import { GroupHeader } from "./GroupHeader";
 import { IndexBuilder } from "./IndexBuilder";
 import { IndexGone } from "./IndexGone";
@@ -68,7 +67,7 @@ function Shown({ group }: { group: Group }) {
   const job = useJob(jobId);
   const found = readTogether(job.data);
   // What was found stands beside the index that it was found in.
-  const cameFrom = found?.index_id ?? indexOfGroup(group.group_id);
+  const cameFrom = found?.index_id ?? group.index_id;
   const { indexes, usable, chosen, indexId, unanswered } = useIndexFor(points, cameFrom);
   const tokenNeurons = useTokenNeurons(indexId, points[0]);
   return (
