@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from neuronscope.core.errors import InsufficientMemory, NotFound
@@ -13,15 +12,13 @@ from neuronscope.models.loading.sources import BUNDLED_ID, Sources
 from neuronscope.runtime.estimate import Estimate, weigh
 from neuronscope.runtime.freeing import out_of_memory_is_an_answer, release_memory
 from neuronscope.runtime.options import differences, given
+from neuronscope.runtime.waiting import Check, await_turn, held
 
 if TYPE_CHECKING:
     from neuronscope.models.loaded import LoadedModel
 
 T = TypeVar("T")
-Check = Callable[[], None]
 Progress = Callable[[int, int | None, str], None]
-WAIT = 0.05
-"""Seconds between two looks at whether what waits was cancelled."""
 
 
 class _Owner:
@@ -67,7 +64,7 @@ class Engine:
                 owner.last_used = self._clock
             try:
                 with out_of_memory_is_an_answer(owner.loaded.model_id):
-                    _await_turn(future, check)
+                    await_turn(future, check)
                     return future.result()
             finally:
                 with self._lock:
@@ -186,7 +183,7 @@ class Engine:
             gate = self._loading.setdefault(model_id, threading.Lock())
         if owner is not None:
             return owner
-        with _held(gate, check):  # a second request for the same model waits for the first one's load
+        with held(gate, check):  # a second request for the same model waits for the first one's load
             with self._lock:
                 owner = self._owners.get(model_id)
             if owner is None:
@@ -265,28 +262,6 @@ class Engine:
             del self._owners[owner.loaded.model_id]
         owner.executor.shutdown(wait=True)
         return True
-
-
-@contextmanager
-def _held(gate: threading.Lock, check: Check | None) -> Iterator[None]:
-    while not gate.acquire(timeout=WAIT):
-        if check is not None:
-            check()
-    try:
-        yield
-    finally:
-        gate.release()
-
-
-def _await_turn(future: Future[T], check: Check | None) -> None:
-    """Until the work has begun; what ``check`` raises takes it out of the queue."""
-    while check is not None and not (future.running() or future.done()):
-        try:
-            check()
-        except BaseException:
-            if future.cancel():
-                raise
-        wait([future], timeout=WAIT)
 
 
 _importing = threading.Lock()

@@ -10,7 +10,6 @@ from neuronscope.capture.forward import capture_prompt
 from neuronscope.core.address import Unit
 from neuronscope.core.errors import BadRequest
 from neuronscope.core.generation import GenerateRequest
-from neuronscope.core.ids import is_id
 from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.recipe import Recipe
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from neuronscope.core.intervention import Intervention
     from neuronscope.core.trace_config import TraceConfig
     from neuronscope.corpus.cluster import Cluster
-    from neuronscope.corpus.index import Index
     from neuronscope.models.cards.card import Card
     from neuronscope.models.cards.writes import Writes
     from neuronscope.runtime.calibration import Calibration
@@ -301,26 +299,3 @@ def wrap(
 ) -> Scope:
     """The same for a model and tokenizer that are already in memory."""
     return Scope(wrap_model(model, tokenizer, model_id, modules=modules), workspace)
-
-
-def open_trace(ref: str | Path) -> Trace:
-    """Open a ``.trace`` file, or a trace of the default workspace by its id."""
-    path = Path(ref)
-    if is_id(str(ref), "t") and not path.exists():
-        path = Workspace.default().trace_path(str(ref))
-    return Trace.open(path)
-
-
-def open_traces(workspace: Workspace | None = None) -> Keeping:
-    """The traces of a workspace, by default the person's own: to list, pin, delete and take in, and to set a limit."""
-    return Keeping((workspace or Workspace.default()).traces)
-
-
-def open_index(ref: str | Path) -> Index:
-    """Open an index folder, or an index of the default workspace by its id."""
-    from neuronscope.corpus.index import Index
-
-    path = Path(ref)
-    if is_id(str(ref), "x") and not path.exists():
-        path = Workspace.default().index_path(str(ref))
-    return Index.open(path)
