@@ -17,6 +17,14 @@ it("tells of runs only what sets them apart", () => {
   ]);
 });
 
+it("tells a seed to its last digit", () => {
+  const seeds = [4334741234567891, 4334741234567892];
+  expect(differences(seeds.map((seed) => made({ temperature: 1, seed })))).toEqual([
+    "seed 4334741234567891",
+    "seed 4334741234567892",
+  ]);
+});
+
 it("tells nothing of runs made alike, whose seeds drew no token", () => {
   expect(differences([made({}), made({ seed: 6 })])).toEqual(["", ""]);
   expect(differences([made({})])).toEqual([""]);

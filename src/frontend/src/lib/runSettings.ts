@@ -3,19 +3,21 @@
 import type { MadeWith } from "@/api/types";
 
 const amount = (value: number | null) => (value === null ? null : String(Number(value.toPrecision(6))));
+/** A seed is a name, not an amount: rounded it would draw other tokens. */
+const whole = (value: number | null) => (value === null ? null : String(value));
 
 /** Each setting in words. The seed tells nothing where no token was drawn. */
 function wordsOf(made: MadeWith): Map<string, string> {
   const words = new Map<string, string>();
   const put = (key: string, word: string | null) => word !== null && words.set(key, word);
   const temperature = amount(made.temperature) ?? "0";
-  const [topK, topP] = [amount(made.top_k), amount(made.top_p)];
-  const most = amount(made.max_new_tokens);
+  const [topK, topP] = [whole(made.top_k), amount(made.top_p)];
+  const most = whole(made.max_new_tokens);
   const { changes } = made;
   put("temperature", `temperature ${temperature}`);
   put("top_k", topK === null ? "any top k" : `top k ${topK}`);
   put("top_p", topP === null ? "any top p" : `top p ${topP}`);
-  if (temperature !== "0") put("seed", `seed ${amount(made.seed) ?? "unknown"}`);
+  if (temperature !== "0") put("seed", `seed ${whole(made.seed) ?? "unknown"}`);
   // What was changed on the way stands in the run itself.
   put(
     "changes",
