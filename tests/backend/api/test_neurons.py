@@ -153,3 +153,21 @@ def test_bad_questions(index_id: str, client: httpx.Client, path: str, query: di
 def test_bad_windows(index_id: str, client: httpx.Client, change: dict[str, Any], status: int) -> None:
     body = {**ONE, "index_id": index_id, "layer": 1, "unit": 1, "doc": 0, "window": 0, **change}
     assert client.post("/api/neurons/window", json=body).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({"layer": 5}, 400), ({"unit": 99}, 400), ({"text": ""}, 422), ({"text": "a" * 200}, 413), ({"unit": "x"}, 422)],
+)
+def test_bad_probes(client: httpx.Client, change: dict[str, Any], status: int) -> None:
+    body = {"model_id": "local/one", "layer": 1, "unit": 5, "text": "Hi", **change}
+    assert client.post("/api/neurons/activations", json=body).status_code == status
+
+
+def test_a_probe_equals_the_capture(client: httpx.Client, trace: dict[str, Any]) -> None:
+    body = {"model_id": "local/one", "layer": 1, "unit": 5, "text": "Hi there, you"}
+    probed = client.post("/api/neurons/activations", json=body).json()
+    query = {"address": "mlp_act.1", "top": 24}
+    heatmap = client.get(f"/api/traces/{trace['trace_id']}/heatmap", params=query).json()
+    assert probed["activations"] == heatmap["values"][heatmap["units"].index(5)]
+    assert probed["special"] == [token["special"] for token in trace["tokens"]]

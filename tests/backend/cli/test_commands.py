@@ -1,57 +1,18 @@
 from __future__ import annotations
 
-import json
-import shlex
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
-from neuronscope.cli.main import COMMANDS, cli
+from neuronscope.cli.main import COMMANDS
 from neuronscope.traces.store import Trace
+from support.commands import good, run
 
-TEXT = "The cat sat.\n\nA dog ran after the cat.\n\nÜber den Wolken ☃."
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One workspace for this module's tests, so that an index is built once."""
-    folder = tmp_path_factory.getbasetemp() / "cli-home"
-    monkeypatch.setenv("NEURONSCOPE_HOME", str(folder))
-    return folder
-
-
-@pytest.fixture
-def model(tiny_models: Path) -> str:
-    return str(tiny_models / "one")
-
-
-def run(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(cli, list(arguments), input=stdin)
-
-
-def good(*arguments: str, stdin: str | None = None) -> Any:
-    """The JSON that a command prints."""
-    result = run(*arguments, "--json", stdin=stdin)
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> str:
-    path = tmp_path / "corpus.txt"
-    path.write_text(TEXT, encoding="utf-8")
-    return str(path)
-
-
-@pytest.fixture
-def index_id(model: str, corpus: str) -> str:
-    return str(good("index", "build", corpus, "-m", model, "-k", "4")["index_id"])
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_help_is_there_at_once_and_names_every_command() -> None:
@@ -122,114 +83,6 @@ def test_layers_of_a_prompt_equal_layers_of_its_trace(model: str, home: Path) ->
     assert len(lines) == 3
 
 
-def test_an_index_is_built_once_and_listed(model: str, corpus: str, index_id: str) -> None:
-    result = run("index", "build", corpus, "-m", model, "-k", "4")
-    assert result.exit_code == 0, result.output
-    assert index_id in result.stdout
-    entry = next(entry for entry in good("index", "list") if entry["index_id"] == index_id)
-    assert (entry["documents"], entry["k"], entry["layers"]) == (3, 4, [0, 1])
-    assert index_id in run("index", "list").stdout
-
-
-def test_the_field_of_a_corpus_can_be_named(model: str, tmp_path: Path) -> None:
-    path = tmp_path / "corpus.jsonl"
-    path.write_text('{"body": "A cat."}\n', encoding="utf-8")
-    refused = run("index", "build", str(path), "-m", model)
-    assert refused.exit_code == 2
-    assert "on the command line" in refused.stderr
-    assert good("index", "build", str(path), "-m", model, "--field", "body")["documents"] == 1
-
-
-def test_progress_is_plain_lines_where_there_is_no_terminal(model: str, corpus: str) -> None:
-    result = run("index", "build", corpus, "-m", model, "-k", "3")
-    assert "Indexing: 3 of 3 documents" in result.stderr
-    assert "\x1b" not in result.output
-
-
-def test_queries(model: str, index_id: str) -> None:
-    found = good("query", "neuron", "mlp_act.1:5", "-m", model, "-k", "3")
-    values = [context["activation"] for context in found["contexts"]]
-    assert values == sorted(values, reverse=True)
-    assert found["stats"]["max"] == values[0]
-    token = found["tokens"][0]["token"]
-    driven = good("query", "token", token, "--index", index_id, "-k", "1000")
-    assert {"layer": 1, "unit": 5} in [{name: n[name] for name in ("layer", "unit")} for n in driven["neurons"]]
-    plain = run("query", "neuron", "mlp_act.1:5", "mlp_act.0:2", "--index", index_id)
-    assert plain.stdout.startswith("unit\tactivation")
-    assert run("query", "token", token, "--index", index_id).stdout.startswith("unit\tmax")
-
-
-@pytest.mark.parametrize("command", [("query", "neuron", "mlp_act.1:5"), ("query", "token", " "), ("analyse", "pca")])
-def test_a_table_says_which_index_answered(index_id: str, command: tuple[str, ...]) -> None:
-    entry = next(entry for entry in good("index", "list") if entry["index_id"] == index_id)
-    result = run(*command, "--index", index_id)
-    assert result.exit_code == 0, result.output
-    assert f"over corpus, {entry['tokens']} tokens ({index_id})" in result.stderr
-    assert index_id not in result.stdout
-    assert run(*command, "--index", index_id, "--json").stderr == ""
-
-
-def test_a_token_without_an_answer_is_explained(index_id: str) -> None:
-    nowhere = run("query", "token", " cow", "--index", index_id)
-    assert (nowhere.exit_code, nowhere.stdout) == (0, "")
-    assert "' cow' does not occur in this corpus as one to five tokens" in nowhere.stderr
-    assert good("query", "token", " cow", "--index", index_id)["neurons"] == []
-
-
-def test_the_table_of_neurons_is_shown_and_written(index_id: str, tmp_path: Path) -> None:
-    found = good("query", "neurons", "--index", index_id, "--sort", "unit", "--ascending", "-k", "3")
-    assert (found["found"], [row["unit"] for row in found["neurons"]]) == (48, [0, 0, 1])
-    assert run("query", "neurons", "--index", index_id, "-k", "2").stdout.startswith("point\tlayer\tunit\tfiring_rate")
-    for name in ("all.csv", "all.parquet"):
-        assert run("query", "neurons", "--index", index_id, "--output", str(tmp_path / name)).exit_code == 0
-        assert (tmp_path / name).stat().st_size > 500
-    assert run("query", "neurons", "--index", index_id, "--output", str(tmp_path / "all.xls")).exit_code == 2
-    shown = good("query", "examples", "mlp_act.1:5", "--index", index_id, "--band", "near_zero", "-k", "4")
-    assert len(shown["examples"]) == 4
-    assert run("query", "examples", "mlp_act.1:5", "--index", index_id).stdout.startswith("unit\tactivation")
-    contexts = good("query", "neuron", "mlp_act.1:5", "--index", index_id, "--contains", "CAT")["contexts"]
-    assert all("cat" in "".join(context["tokens"]).casefold() for context in contexts)
-
-
-def test_other_points_are_indexed_and_asked_about(model: str, corpus: str) -> None:
-    made = good("index", "build", corpus, "-m", model, "-k", "2", "--point", "resid_post", "--point", "head_norm.1")
-    assert made["points"] == ["head_norm", "resid_post"]
-    assert "head_norm, resid_post" in run("index", "list").stdout
-    found = good("query", "neuron", "resid_post.0:3", "-m", model)
-    assert found["index_id"] == made["index_id"]
-    assert run("query", "neuron", "head_norm.1:1", "-m", model).stdout.splitlines()[1].startswith("head_norm.1:1\t")
-    driven = good("query", "token", "t", "--index", made["index_id"], "--point", "resid_post", "-k", "1000")["neurons"]
-    assert {neuron["point"] for neuron in driven} <= {"resid_post"}
-    rows = good("query", "neurons", "-m", model, "--point", "head_norm")["neurons"]
-    assert [(row["point"], row["layer"]) for row in rows] == [("head_norm", 1)] * 2
-    refused = run("index", "build", corpus, "-m", model, "--point", "q")
-    assert refused.exit_code == 2
-    assert "head_norm" in refused.stderr
-    assert run("index", "delete", made["index_id"]).exit_code == 0
-
-
-def test_what_cut_off_builds_left_is_removed(index_id: str, home: Path) -> None:
-    (home / "indexes" / ".x_left.unfinished").mkdir()
-    assert run("index", "clean").stdout == "1 removed\nx_left\n"
-    assert run("index", "clean").stdout == "0 removed\n"
-    assert index_id in run("index", "list").stdout
-
-
-def test_a_token_on_which_nothing_peaks_is_explained(index_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from neuronscope.corpus.index import Index
-
-    monkeypatch.setattr(Index, "token_neurons", lambda *_: [])
-    assert "'a' occurs in the corpus, but no neuron" in run("query", "token", "a", "--index", index_id).stderr
-
-
-def test_without_an_index_the_hint_says_how_to_build_one(tiny_models: Path) -> None:
-    other = str(tiny_models / "two")
-    result = run("query", "token", "a", "-m", other)
-    assert result.exit_code == 2
-    assert f"`neuronscope index build bundled -m {shlex.quote(other)}`" in result.stderr
-    assert "POST /api/indexes" in result.stderr
-
-
 def test_options_of_an_analysis_come_from_its_declaration(model: str, index_id: str) -> None:
     assert "--perplexity" in run("analyse", "tsne", "--help").output
     assert "kmeans" in run("analyse", "--help").output
@@ -257,12 +110,6 @@ def test_analysis_of_a_trace(model: str) -> None:
     made = good("capture", "Hi there", "-m", model)
     found = good("analyse", "pca", "--trace", made["trace_id"], "--point", "resid_post", "--layers", "1")
     assert found["units"][0] == "resid_post.1:0"
-
-
-def test_an_index_can_be_deleted(model: str, corpus: str) -> None:
-    index_id = good("index", "build", corpus, "-m", model, "-k", "2")["index_id"]
-    assert run("index", "delete", index_id).exit_code == 0
-    assert run("index", "delete", index_id).exit_code == 2
 
 
 @pytest.mark.parametrize(
