@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class MadeWith:
-    """Settings of a run; those that it was recorded without are ``None``."""
+    """What a run was asked for; null where it was recorded without it."""
 
     max_new_tokens: int | None
     temperature: float | None

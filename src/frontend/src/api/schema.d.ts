@@ -2211,7 +2211,7 @@ export interface components {
         };
         /**
          * MadeWith
-         * @description What a run was asked for, as far as it tells one from others of its prompt.
+         * @description What a run was asked for; null where it was recorded without it.
          */
         MadeWith: {
             /** Max New Tokens */

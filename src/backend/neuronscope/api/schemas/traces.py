@@ -8,21 +8,7 @@ from pydantic import Field
 
 from neuronscope.api.schemas.captures import NextToken
 from neuronscope.api.schemas.common import Answer, Request, TokenOut
-
-
-class MadeWith(Answer):
-    """What a run was asked for, as far as it tells one from others of its prompt."""
-
-    max_new_tokens: int | None
-    temperature: float | None
-    top_k: int | None
-    top_p: float | None
-    seed: int | None
-    chat: bool
-    """Whether its prompt was a conversation."""
-    changes: int
-    """Interventions that were in force from its first token on."""
-    capture_mode: str | None
+from neuronscope.core.made_with import MadeWith
 
 
 class TraceEntry(Answer):
