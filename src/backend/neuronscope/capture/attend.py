@@ -104,7 +104,7 @@ class AttentionWatch:
         found: list[Tensor] = []
         for addresses, calls in self._together():
             made = _summary_of_calls(calls) if summary else [rows_together(calls)]
-            self._grouped.append((addresses, (calls[0].query.shape[1], 1, calls[0].key.shape[2])))
+            self._grouped.append((addresses, _form(calls[0])))
             found += made
         for addresses, rows in self._apart():
             self._grouped.append((addresses, tuple(rows.shape[1:])))
@@ -119,6 +119,19 @@ class AttentionWatch:
         if self._rows or not all(side_by_side(calls[0].query, calls[0].key) for _, calls in found):
             return None
         return found
+
+    def standing_calls(self) -> list[tuple[list[Address], list[AttentionCall]]] | None:
+        """The step's calls as of :meth:`plain_calls`, wherever they are, each with all keys that it has room for; ``None`` where
+        some are of another kind, or keep their keys in no room of their own. They are there until :meth:`reduce`."""
+        found = self._together()
+        if self._rows or self._own or any(whole_keys(call) is None for _, calls in found for call in calls):
+            return None
+        return found
+
+    def note_forms(self, calls: Sequence[tuple[list[Address], list[AttentionCall]]]) -> None:
+        """What :meth:`tables` will be given is of these calls, reduced elsewhere."""
+        self._grouped = [(addresses, _form(alike[0])) for addresses, alike in calls]
+        self._calls.clear()
 
     def _together(self) -> list[tuple[list[Address], list[AttentionCall]]]:
         """Calls of one query that look at as many keys, without a mask; rows of the others are left for :meth:`_apart`."""
@@ -188,6 +201,35 @@ class AttentionWatch:
         matrix = self._tier == "full_matrix"
         table.common = {"kind": "attention_matrix" if matrix else "attention_row", "first_key": first}
         return with_values(table, values if matrix else values[:, :, 0], self._resolved.config.quantization, halve)
+
+
+def _form(call: AttentionCall) -> tuple[int, int, int]:
+    """Heads, queries, keys."""
+    return call.query.shape[1], 1, call.key.shape[2]
+
+
+def whole_keys(call: AttentionCall) -> Tensor | None:
+    """Keys ``[1, g, room, e]`` of which a call's are the first, as :class:`RoomyLayer` keeps them; ``None`` where they aren't."""
+    key = call.key
+    width, groups = key.shape[3], key.shape[1]
+    room, left = divmod(key.stride(1), width)
+    if left or key.stride(2) != width or key.stride(3) != 1 or room < key.shape[2]:
+        return None
+    if key.storage_offset() or key.untyped_storage().nbytes() < groups * room * width * key.element_size():
+        return None
+    return key.as_strided((1, groups, room, width), (groups * room * width, room * width, width, 1))
+
+
+def summaries_in_room(queries: Tensor, keys: Sequence[Tensor], scale: float, seen: Tensor) -> list[Tensor]:
+    """:func:`_summary` of ``queries [layer, h, 1, e]`` over the first ``seen`` of each layer's ``keys [1, g, room, e]``."""
+    layers, heads, _, width = queries.shape
+    groups, room = keys[0].shape[1:3]
+    shared = queries.view(layers, groups, -1, width)
+    products = [torch.matmul(query, key[0].transpose(1, 2)) for query, key in zip(shared, keys, strict=True)]
+    scores = torch.stack(products).view(layers, heads, 1, room).float() * scale
+    # What lies beyond is not a key yet, and may be anything.
+    beyond = torch.arange(room, device=seen.device) >= seen
+    return _summary(torch.softmax(scores.masked_fill(beyond, float("-inf")), dim=-1))
 
 
 def _summary_of_calls(calls: list[AttentionCall]) -> list[Tensor]:

@@ -57,17 +57,34 @@ def cross(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
     """All of them on the CPU, after one copy and one wait. Where they are there already, nothing is copied."""
     if not tensors or tensors[0].device.type == "cpu":
         return [tensor.numpy() for tensor in tensors]
+    return Flat(tensors).apart(put_together(tensors).cpu().numpy())
+
+
+def put_together(tensors: Sequence[Tensor]) -> Tensor:
+    """The bytes of all of them in one tensor, in the order that :class:`Flat` reads."""
+    return torch.cat([tensors[n].contiguous().view(-1).view(torch.uint8) for n in _widest_first(tensors)])
+
+
+class Flat:
+    """Where in the bytes of :func:`put_together` each of the tensors lies."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._places: list[tuple[int, int, type[np.generic], tuple[int, ...]]] = [(0, 0, np.uint8, ())] * len(tensors)
+        start = 0
+        for n in _widest_first(tensors):
+            tensor = tensors[n]
+            end = start + tensor.numel() * tensor.element_size()
+            self._places[n] = start, end, _NUMPY[tensor.dtype], tuple(tensor.shape)
+            start = end
+
+    def apart(self, data: NDArray[np.uint8]) -> list[NDArray[Any]]:
+        """The tensors as views of their bytes."""
+        return [data[start:end].view(kind).reshape(shape) for start, end, kind, shape in self._places]
+
+
+def _widest_first(tensors: Sequence[Tensor]) -> list[int]:
     # Wide types first, so that each begins where its type may.
-    order = sorted(range(len(tensors)), key=lambda n: -tensors[n].element_size())
-    flat = torch.cat([tensors[n].contiguous().view(-1).view(torch.uint8) for n in order]).cpu().numpy()
-    found: list[NDArray[Any]] = [flat] * len(tensors)
-    start = 0
-    for n in order:
-        size = tensors[n].numel() * tensors[n].element_size()
-        kind = _NUMPY[tensors[n].dtype]
-        found[n] = flat[start : start + size].view(kind).reshape(tuple(tensors[n].shape))
-        start += size
-    return found
+    return sorted(range(len(tensors)), key=lambda n: -tensors[n].element_size())
 
 
 _NUMPY = {

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +28,7 @@ from neuronscope.capture.prompt import end_tokens, read_prompt
 from neuronscope.capture.run_taps import RunTaps
 from neuronscope.capture.sampling import Sampler
 from neuronscope.capture.step_entries import StepEntries
+from neuronscope.capture.step_graph import step_graph
 from neuronscope.capture.tiles import Tiles
 from neuronscope.capture.values import Lookup
 from neuronscope.capture.watch import Watch
@@ -96,6 +98,7 @@ class Generation:
         self._watch = Watch(seen, self._resolved, self._tiles)
         self._attention = AttentionWatch(loaded, [a for a in addresses if a.point == ATTENTION], self._resolved)
         self._entries = StepEntries(self._watch, self._attention, self._resolved)
+        self._graph = step_graph(self._watch, self._attention, self._resolved, loaded.device)
         self._changes = Interventions(loaded, lookup)
         plan = self._changes.prepare(read_interventions(interventions)) if interventions else None
         self._given: tuple[Intervention, ...] = () if plan is None else plan.interventions
@@ -230,9 +233,16 @@ class Generation:
             self._taps.collect()
             logits = output.logits[0, -1].float()
             chosen = sampler.choose(logits, self._resolved.config.logits_topk)
-            reduced = [*chosen, *self._entries.reduce(), *self._changes.reduce()]
-            token = chosen[0]
-            return token, iter(cross(reduced)), logits.shape[-1]
+            return chosen[0], self._cross(chosen), logits.shape[-1]
+
+    def _cross(self, chosen: list[Tensor]) -> Iterator[Any]:
+        """All that was reduced of a pass, on the CPU: of the next token, of the pass's tensors, and of what was changed."""
+        queued = self._graph is not None and self._graph.queue()
+        watched = [] if queued else self._entries.reduce()
+        found = cross([*chosen, *watched, *self._changes.reduce()])
+        if not queued or self._graph is None:
+            return iter(found)
+        return chain(found[: len(chosen)], self._graph.arrays(), found[len(chosen) :])
 
     def _step(
         self, number: int, pos0: int, inputs: tuple[Token, ...], arrays: Iterator[Any], vocabulary: int

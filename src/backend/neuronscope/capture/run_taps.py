@@ -96,7 +96,9 @@ class RunTaps:
         first: dict[int, Address] = {}
         for address, tensor, _ in self._versions:
             before = first.setdefault(id(tensor), address)
-            if before != address and self._loaded.anatomy.site(address).side == "input":
+            site, other = (self._loaded.anatomy.site(one) for one in (address, before))
+            # Points of one place need one hook as it is: what enters the first block is the embedding too.
+            if site.side == "input" and site.module is not other.module:
                 found[address] = before
         return found
 

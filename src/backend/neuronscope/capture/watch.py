@@ -36,11 +36,13 @@ class Group:
     alike: bool
     """Whether the tensors have one shape, so that they can be put together as they are."""
 
-    def rows(self, tensors: list[Tensor]) -> Tensor:
-        """``[row, value]`` in float32."""
-        chosen = [tensors[n] for n in self.sources]
-        together = torch.cat(chosen if self.alike else [tensor.reshape(-1) for tensor in chosen])
-        return together.view(len(chosen), self.width).float()
+    def rows(self, chosen: list[Tensor], out: Tensor | None = None) -> Tensor:
+        """The tensors that are its rows as ``[row, value]``, in their own dtype; in ``out`` where there is one."""
+        if not self.alike:
+            chosen = [tensor.reshape(-1) for tensor in chosen]
+        if out is not None:
+            out = out.view(len(chosen) * chosen[0].shape[0], *chosen[0].shape[1:])
+        return torch.cat(chosen, out=out).view(len(chosen), self.width)
 
 
 class _Layout:
@@ -117,13 +119,19 @@ class Watch:
         self._taken = (copied[0] + addresses, copied[1] + tensors) if copied[0] else (addresses, tensors)
 
     def plain_rows(self) -> list[tuple[Group, list[Tensor]]] | None:
-        """The groups of a step of one token with the tensors that are their rows; ``None`` where it isn't as the last one, or
-        some tensor is not float32 in one piece on the CPU. They are there until :meth:`reduce`."""
+        """:meth:`chosen_rows`, or ``None`` where some tensor is not float32 in one piece on the CPU."""
+        found = self.chosen_rows()
+        if found is None or not all(plain(row, group.width) for group, rows in found for row in rows):
+            return None
+        return found
+
+    def chosen_rows(self) -> list[tuple[Group, list[Tensor]]] | None:
+        """The groups of a step of one token with the tensors that are their rows; ``None`` where it isn't as the last one.
+        They are there until :meth:`reduce`."""
         addresses, tensors = self._taken
         if self._long or not self._layout.fits(addresses, tensors):
             return None
-        found = [(group, [tensors[n] for n in group.sources]) for group in self._layout.groups]
-        return found if all(plain(row, group.width) for group, rows in found for row in rows) else None
+        return [(group, [tensors[n] for n in group.sources]) for group in self._layout.groups]
 
     def _lay_out(self) -> list[tuple[Group, Tensor]]:
         """The groups of the layout and their rows."""
@@ -131,7 +139,7 @@ class Watch:
         self._taken = ([], [])
         if not self._layout.fits(addresses, tensors):
             self._layout = _Layout(addresses, tensors)
-        return [(group, group.rows(tensors)) for group in self._layout.groups]
+        return [(group, group.rows([tensors[n] for n in group.sources])) for group in self._layout.groups]
 
     def _take_prompt(self, address: Address, values: Tensor) -> None:
         flat = values.reshape(values.shape[0], -1).float()
@@ -155,8 +163,13 @@ class Watch:
         """The step's results on the model's device, in the order in which :meth:`entries` takes them back."""
         if self._long:
             return self._reduce_prompt()
+        return self.reduce_of(self._lay_out())
+
+    def reduce_of(self, groups: list[tuple[Group, Tensor]]) -> list[Tensor]:
+        """:meth:`reduce` of groups and their rows ``[row, value]`` in the model's dtype."""
         found: list[Tensor] = []
-        for group, rows in self._lay_out():
+        for group, together in groups:
+            rows = together.float()
             reduced = reduce_rows(rows, self._resolved.topk if self._mode == "topk" else None)
             found += [tensor for tensor in reduced if tensor is not None]
             if self._mode == "sampled":
