@@ -168,17 +168,20 @@ class AttentionWatch:
     def tables(self, arrays: Arrays) -> list[EntryTable]:
         """Entries as tables, from the arrays that :meth:`reduce` gave, now on the CPU."""
         found: list[EntryTable] = []
-        for group, shape in self._grouped:
-            names, first = [self._names[address] for address in group], self.seen - shape[2]
-            table = EntryTable(names, [shape] * len(group), range(len(group)))
+        for group, (heads, queries, room) in self._grouped:
+            # A static cache has room for more keys than there are; a window has fewer.
+            count = min(room, self.seen)
+            names, first = [self._names[address] for address in group], self.seen - count
+            table = EntryTable(names, [(heads, queries, count)] * len(group), range(len(group)))
             if self._tier == "summary":
-                found.append(self._summaries(table, arrays, first))
+                found.append(self._summaries(table, arrays, first, count))
             else:
-                found += self._whole(table, arrays, first)
+                found += self._whole(table, arrays, first, count)
         return found
 
-    def _summaries(self, table: EntryTable, arrays: Arrays, first: int) -> EntryTable:
-        weights, keys, entropy = next(arrays), next(arrays) + first, next(arrays)
+    def _summaries(self, table: EntryTable, arrays: Arrays, first: int, count: int) -> EntryTable:
+        weights, keys = next(arrays)[..., :count], next(arrays)[..., :count] + first
+        entropy = next(arrays)
         kind = index_dtype(self.seen)
         keys = keys.astype(np.uint16 if kind == "u16" else np.uint32)
         table.common = {
@@ -196,8 +199,8 @@ class AttentionWatch:
         }
         return table
 
-    def _whole(self, table: EntryTable, arrays: Arrays, first: int) -> list[EntryTable]:
-        values = next(arrays)
+    def _whole(self, table: EntryTable, arrays: Arrays, first: int, count: int) -> list[EntryTable]:
+        values = next(arrays)[..., :count]
         matrix = self._tier == "full_matrix"
         table.common = {"kind": "attention_matrix" if matrix else "attention_row", "first_key": first}
         return with_values(table, values if matrix else values[:, :, 0], self._resolved.config.quantization, halve)

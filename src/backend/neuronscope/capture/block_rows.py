@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +13,21 @@ from torch import Tensor
 
 from neuronscope.capture.taps import read_taps
 from neuronscope.core.address import Address
+from neuronscope.core.events import Token
 from neuronscope.models.loaded import LoadedModel
+
+
+class StepRows(Protocol):
+    """Who wants the blocks' outputs themselves, beside what the trace configuration keeps."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether to hand over the next step's; read before each step."""
+        ...
+
+    def take(self, step: int, token: Token, values: dict[int, NDArray[np.float32]]) -> None:
+        """``resid_post`` ``[d]`` of the step's last token, by layer, and that token. Must return at once."""
+        ...
 
 
 class BlockRows:

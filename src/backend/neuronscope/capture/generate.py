@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import secrets
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
-from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from transformers import DynamicCache
 
 from neuronscope.capture.attend import AttentionWatch
-from neuronscope.capture.block_rows import BlockRows
-from neuronscope.capture.cache import run_cache
-from neuronscope.capture.fused import cross
-from neuronscope.capture.gradients import without_gradients
+from neuronscope.capture.block_rows import StepRows
+from neuronscope.capture.compiled import CompiledDecode, compiled_decode
 from neuronscope.capture.interventions import Interventions
+from neuronscope.capture.passes import Passes
 from neuronscope.capture.prompt import end_tokens, read_prompt
-from neuronscope.capture.run_taps import RunTaps
 from neuronscope.capture.sampling import Sampler
-from neuronscope.capture.step_entries import StepEntries
-from neuronscope.capture.step_graph import step_graph
 from neuronscope.capture.tiles import Tiles
 from neuronscope.capture.values import Lookup
 from neuronscope.capture.watch import Watch
@@ -44,19 +33,6 @@ from neuronscope.models.loaded import LoadedModel
 
 log = logging.getLogger("neuronscope.capture")
 ATTENTION = "attn_weights"
-
-
-class StepRows(Protocol):
-    """Who wants the blocks' outputs themselves, beside what the trace configuration keeps."""
-
-    @property
-    def wanted(self) -> bool:
-        """Whether to hand over the next step's; read before each step."""
-        ...
-
-    def take(self, step: int, token: Token, values: dict[int, NDArray[np.float32]]) -> None:
-        """``resid_post`` ``[d]`` of the step's last token, by layer, and that token. Must return at once."""
-        ...
 
 
 class Generation:
@@ -80,7 +56,6 @@ class Generation:
         rows: StepRows | None = None,
     ) -> None:
         self.trace_id = trace_id or new_id("t")
-        self._rows, self._block_rows = rows, BlockRows(loaded)
         self._loaded = loaded
         # A seed that was drawn is kept, so that the run can be made again.
         self._request = request if request.seed is not None else replace(request, seed=secrets.randbits(53))
@@ -97,17 +72,14 @@ class Generation:
         self._tiles = Tiles(loaded, seen, self._resolved, lookup) if wanted else None
         self._watch = Watch(seen, self._resolved, self._tiles)
         self._attention = AttentionWatch(loaded, [a for a in addresses if a.point == ATTENTION], self._resolved)
-        self._entries = StepEntries(self._watch, self._attention, self._resolved)
-        self._graph = step_graph(self._watch, self._attention, self._resolved, loaded.device)
         self._changes = Interventions(loaded, lookup)
+        compiled = self._compiled() if request.compiled else None
+        self._passes = Passes(loaded, self._watch, self._attention, self._resolved, self._changes, rows, compiled)
         plan = self._changes.prepare(read_interventions(interventions)) if interventions else None
         self._given: tuple[Intervention, ...] = () if plan is None else plan.interventions
         self._pending: Any = plan
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        accepted = inspect.signature(loaded.model.forward).parameters
-        # As transformers' own generation does: only the last position's logits, where the model can leave out the others.
-        self._options: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
 
     @property
     def start(self) -> Start:
@@ -168,22 +140,16 @@ class Generation:
         request, limit = self._request, self._loaded.context_length
         assert request.seed is not None
         sampler = Sampler(request.temperature, request.top_k, request.top_p, request.seed)
-        cache = run_cache(self._loaded.model)
         inputs: tuple[Token, ...] = self.prompt.tokens
-        ids = torch.tensor([self.prompt.ids], device=self._loaded.device)
-        shape, pos0 = [1, len(inputs)], 0
-        with ExitStack() as stack:
-            self._taps = stack.enter_context(RunTaps(self._loaded, self._watch, shape))
-            stack.enter_context(self._attention)
-            stack.callback(self._changes.remove)
+        ids, pos0 = torch.tensor([self.prompt.ids], device=self._loaded.device), 0
+        with self._passes:
             for number in range(request.max_new_tokens):
                 if self._stopped.is_set():
                     break
                 defined = self._put_in_force()
-                shape[1] = len(inputs)
-                token, arrays, top = self._forward(ids, inputs, pos0, cache, sampler)
-                step, receipts = self._step(number, pos0, inputs, arrays, top)
-                self._hand_rows(number, inputs[-1])
+                token, arrays, vocabulary = self._passes.run(ids, inputs, pos0, sampler)
+                step, receipts = self._step(number, pos0, inputs, arrays, vocabulary)
+                self._passes.hand_rows(number, inputs[-1])
                 yield step
                 if receipts or defined is not None:
                     yield Receipt(number, receipts, defined)
@@ -200,59 +166,28 @@ class Generation:
                 return
         yield Done("stopped" if self._stopped.is_set() else "length", self._changes.unfired)
 
+    def _compiled(self) -> CompiledDecode:
+        length, limit = len(self.prompt.ids) + self._request.max_new_tokens, self._loaded.context_length
+        return compiled_decode(self._loaded, length if limit is None else min(length, limit))
+
     def _put_in_force(self) -> tuple[dict[str, Any], ...] | None:
         with self._lock:
             plan, self._pending = self._pending, None
         if plan is None:
             return None
         self._changes.install(plan)
+        self._passes.changed()
         return tuple(one.to_map() for one in plan.interventions)
-
-    def _hand_rows(self, number: int, token: Token) -> None:
-        if self._rows is not None and self._block_rows.values:
-            self._rows.take(number, token, self._block_rows.values)
-
-    def _forward(
-        self, ids: Tensor, inputs: tuple[Token, ...], pos0: int, cache: DynamicCache, sampler: Sampler
-    ) -> tuple[Tensor, Iterator[Any], int]:
-        """One pass: the token that it emits, still on the model's device, and all that was reduced, on the CPU."""
-        count = len(inputs)
-        with self._loaded.lock, without_gradients():
-            self._watch.begin([token.special for token in inputs], self._loaded.device)
-            self._changes.begin(pos0, count)
-            self._taps.begin()
-            self._attention.begin(pos0 + count, count)
-            wanted = self._rows is not None and self._rows.wanted
-            try:
-                with self._block_rows.read((1, count), wanted):
-                    output = self._loaded.model(input_ids=ids, past_key_values=cache, use_cache=True, **self._options)
-            finally:
-                self._attention.end()
-                self._taps.end()
-                self._changes.end()
-            self._taps.collect()
-            logits = output.logits[0, -1].float()
-            chosen = sampler.choose(logits, self._resolved.config.logits_topk)
-            return chosen[0], self._cross(chosen), logits.shape[-1]
-
-    def _cross(self, chosen: list[Tensor]) -> Iterator[Any]:
-        """All that was reduced of a pass, on the CPU: of the next token, of the pass's tensors, and of what was changed."""
-        queued = self._graph is not None and self._graph.queue()
-        watched = [] if queued else self._entries.reduce()
-        found = cross([*chosen, *watched, *self._changes.reduce()])
-        if not queued or self._graph is None:
-            return iter(found)
-        return chain(found[: len(chosen)], self._graph.arrays(), found[len(chosen) :])
 
     def _step(
         self, number: int, pos0: int, inputs: tuple[Token, ...], arrays: Iterator[Any], vocabulary: int
     ) -> tuple[Step, tuple[dict[str, Any], ...]]:
         token, logprob = int(next(arrays)), float(next(arrays))
         likely, ids, raw = next(arrays), next(arrays), next(arrays)
-        kept, dropped = self._entries.take(arrays, ids, raw, vocabulary)
+        kept, dropped = self._passes.entries.take(arrays, ids, raw, vocabulary)
         receipts = self._changes.receipts(arrays)
-        if self._taps.lost:
-            lost = [str(address) for address in self._taps.lost]
+        if self._passes.lost:
+            lost = [str(address) for address in self._passes.lost]
             note = dropped or {"policy": "changed_in_place", "bytes": 0, "limit": 0, "addresses": []}
             dropped = {**note, "addresses": [*note["addresses"], *lost]}
         top = tuple(

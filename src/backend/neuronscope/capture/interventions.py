@@ -134,6 +134,11 @@ class Interventions:
         self._tallies = {one.id: Tally() for one in self._plan.interventions}
         self._active = True
 
+    def steady(self, pos0: int) -> bool:
+        """Whether passes of one token from position ``pos0`` on are all changed alike."""
+        wanted = [one.positions for one in self._plan.interventions]
+        return all(isinstance(positions, str) or max(positions) < pos0 for positions in wanted)
+
     def end(self) -> None:
         """Passes are left alone again."""
         self._active = False

@@ -13,6 +13,8 @@ class Sampler:
     def __init__(self, temperature: float, top_k: int | None, top_p: float | None, seed: int) -> None:
         self._temperature, self._top_k, self._top_p = temperature, top_k, top_p
         self._generator = torch.Generator().manual_seed(seed)
+        self.greedy = temperature == 0
+        """Whether it takes the likeliest token, which needs no draw."""
 
     def choose(self, logits: Tensor, count: int) -> list[Tensor]:
         """The next token from float32 ``[vocabulary]``, on its device, beside the ``count`` likeliest ones.
@@ -22,10 +24,11 @@ class Sampler:
         """
         if logits.device.type == "cpu":
             return self._choose_on_cpu(logits, count)
-        token = logits.argmax() if self._temperature == 0 else self._draw(logits)
+        token = logits.argmax() if self.greedy else self._draw(logits)
         likely = torch.log_softmax(logits, dim=-1)
         best = likely.topk(min(count, likely.shape[-1]))
-        return [token, likely[token], best.values, best.indices, logits[best.indices]]
+        # Indexing by the token itself would wait for the device.
+        return [token, likely.gather(0, token.view(1))[0], best.values, best.indices, logits[best.indices]]
 
     def _choose_on_cpu(self, logits: Tensor, count: int) -> list[Tensor]:
         from neuronscope.capture.likely_kernel import likeliest
@@ -35,7 +38,7 @@ class Sampler:
         whole = np.float32(likeliest(values, best))
         if not np.isfinite(whole):
             best = np.argsort(-values, kind="stable")[: len(best)]
-        token = int(best[0]) if self._temperature == 0 else int(self._draw(logits))
+        token = int(best[0]) if self.greedy else int(self._draw(logits))
         best = best[:count]
         found = (np.array(token), np.array(values[token] - whole), values[best] - whole, best, values[best])
         return [torch.from_numpy(array) for array in found]

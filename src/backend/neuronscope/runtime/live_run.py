@@ -17,7 +17,8 @@ from neuronscope.runtime.live_feed import Feed, Watcher
 from neuronscope.traces.wire import Frame
 
 if TYPE_CHECKING:
-    from neuronscope.capture.generate import Generation, StepRows
+    from neuronscope.capture.block_rows import StepRows
+    from neuronscope.capture.generate import Generation
     from neuronscope.capture.values import Lookup
     from neuronscope.models.loaded import LoadedModel
     from neuronscope.runtime.elsewhere import Source

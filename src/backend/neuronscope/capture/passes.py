@@ -1,0 +1,155 @@
+"""The forward passes of a run, one after another: each gives the next token and the numbers that its step keeps."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import chain
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from torch import Tensor
+from transformers import Cache
+
+from neuronscope.capture.attend import AttentionWatch
+from neuronscope.capture.block_rows import BlockRows, StepRows
+from neuronscope.capture.cache import run_cache
+from neuronscope.capture.compiled import CompiledDecode
+from neuronscope.capture.fused import cross
+from neuronscope.capture.gradients import without_gradients
+from neuronscope.capture.interventions import Interventions
+from neuronscope.capture.run_taps import RunTaps
+from neuronscope.capture.sampling import Sampler
+from neuronscope.capture.step_entries import StepEntries
+from neuronscope.capture.step_graph import step_graph
+from neuronscope.capture.watch import Watch
+from neuronscope.core.address import Address
+from neuronscope.core.events import Token
+from neuronscope.core.trace_config import Resolved
+from neuronscope.models.loaded import LoadedModel
+
+
+class Read(NamedTuple):
+    """What a pass gave: the token that it emits, still on the model's device, and all that was reduced, on the CPU."""
+
+    token: Tensor
+    arrays: Iterator[Any]
+    vocabulary: int
+
+
+class Passes:
+    """Within it, :meth:`run` makes the next pass; the model is locked during one, not between two.
+
+    ``arrays`` of a pass hold what :meth:`Sampler.choose` gives, then what the entries take, then what receipts take.
+    With ``compiled``, passes of one token are replayed where nothing needs them anew.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        watch: Watch,
+        attention: AttentionWatch,
+        resolved: Resolved,
+        changes: Interventions,
+        rows: StepRows | None,
+        compiled: CompiledDecode | None,
+    ) -> None:
+        self._loaded, self._watch, self._attention, self._changes = loaded, watch, attention, changes
+        self._logits_topk = resolved.config.logits_topk
+        self.entries = StepEntries(watch, attention, resolved)
+        self._rows, self._block_rows = rows, BlockRows(loaded)
+        self._compiled = compiled
+        self._cache: Cache | None = None
+        self._graph = step_graph(watch, attention, resolved, loaded.device) if compiled is None else None
+        accepted = inspect.signature(loaded.model.forward).parameters
+        # As transformers' own generation does: only the last position's logits, where the model can leave out the others.
+        self._options: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
+        self._shape = [1, 0]
+        self._taps = RunTaps(loaded, watch, self._shape)
+        self._stack = ExitStack()
+
+    @property
+    def lost(self) -> tuple[Address, ...]:
+        """What the last pass changed in place before it could be read."""
+        return self._taps.lost
+
+    def __enter__(self) -> Self:
+        self._cache = run_cache(self._loaded.model) if self._compiled is None else self._compiled.cache
+        self._stack.enter_context(self._taps)
+        self._stack.enter_context(self._attention)
+        self._stack.callback(self._changes.remove)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        # What takes memory on the model's device.
+        self._cache = self._compiled = self._graph = None
+
+    def changed(self) -> None:
+        """Other interventions are in force from here on."""
+        if self._compiled is not None:
+            self._compiled.forget()
+
+    def run(self, ids: Tensor, inputs: Sequence[Token], pos0: int, sampler: Sampler) -> Read:
+        """The pass over the tokens ``ids [1, position]`` from position ``pos0`` of the text."""
+        with self._loaded.lock, without_gradients():
+            wanted = self._rows is not None and self._rows.wanted
+            if self._compiled is not None and len(inputs) == 1 and not wanted and self._changes.steady(pos0):
+                return self._compiled_pass(self._compiled, ids, inputs, pos0, sampler)
+            logits = self._forward(ids, inputs, pos0, wanted)
+            chosen = sampler.choose(logits, self._logits_topk)
+            return Read(chosen[0], self._cross(chosen), logits.shape[-1])
+
+    def hand_rows(self, step: int, token: Token) -> None:
+        """The blocks' outputs of the last pass, to who wanted them."""
+        if self._rows is not None and self._block_rows.values:
+            self._rows.take(step, token, self._block_rows.values)
+
+    def _forward(self, ids: Tensor, inputs: Sequence[Token], pos0: int, wanted: bool) -> Tensor:
+        """The last position's logits, float32; all else that is watched is held."""
+        count = len(inputs)
+        self._shape[1] = count
+        self._watch.begin([token.special for token in inputs], self._loaded.device)
+        self._changes.begin(pos0, count)
+        self._taps.begin()
+        self._attention.begin(pos0 + count, count)
+        try:
+            with self._block_rows.read((1, count), wanted):
+                output = self._loaded.model(input_ids=ids, past_key_values=self._cache, use_cache=True, **self._options)
+        finally:
+            self._attention.end()
+            self._taps.end()
+            self._changes.end()
+        self._taps.collect()
+        logits: Tensor = output.logits[0, -1].float()
+        return logits
+
+    def _cross(self, chosen: list[Tensor]) -> Iterator[Any]:
+        queued = self._graph is not None and self._graph.queue()
+        watched = [] if queued else self.entries.reduce()
+        found = cross([*chosen, *watched, *self._changes.reduce()])
+        if not queued or self._graph is None:
+            return iter(found)
+        return chain(found[: len(chosen)], self._graph.arrays(), found[len(chosen) :])
+
+    def _compiled_pass(
+        self, compiled: CompiledDecode, ids: Tensor, inputs: Sequence[Token], pos0: int, sampler: Sampler
+    ) -> Read:
+        def work(ids: Tensor) -> list[Tensor]:
+            self._last = self._forward(ids, inputs, pos0, False)
+            # A token that is drawn is drawn on the CPU.
+            self._chosen = sampler.choose(self._last, self._logits_topk) if sampler.greedy else []
+            return [*self._chosen, *self.entries.reduce(), *self._changes.reduce()]
+
+        self._block_rows.values = {}
+        arrays = compiled.step(ids, work)
+        self._attention.seen = pos0 + 1
+        if self._taps.lost:
+            compiled.forget()  # it is copied from now on
+        if sampler.greedy:
+            return Read(self._chosen[0], iter(arrays), self._last.shape[-1])
+        chosen = sampler.choose(self._last, self._logits_topk)
+        return Read(chosen[0], chain(cross(chosen), arrays), self._last.shape[-1])
