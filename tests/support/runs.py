@@ -18,9 +18,9 @@ from support.tokenizers import tiny_tokenizer
 PROMPT = "Hi, cat 42!"
 
 
-def tiny(family: str) -> LoadedModel:
+def tiny(family: str, device: str = "cpu") -> LoadedModel:
     """A tiny model of a family with its tokenizer; it has no end token of its own."""
-    model = tiny_model(family)
+    model = tiny_model(family).to(device)  # type: ignore[arg-type]  # typed for one overload
     model.generation_config.eos_token_id = None
     return wrap(model, tiny_tokenizer(), family)
 
@@ -59,7 +59,7 @@ def ids(events: list[Event]) -> list[int | None]:
 
 def plain_ids(loaded: LoadedModel, tokens: int, prompt: str = PROMPT, **options: Any) -> list[int]:
     """What transformers' own generation gives, with no tap and no code of ours."""
-    given = torch.tensor([loaded.encode(prompt).ids])
+    given = torch.tensor([loaded.encode(prompt).ids], device=loaded.device)
     found = loaded.model.generate(
         given,
         attention_mask=torch.ones_like(given),

@@ -46,3 +46,23 @@ def test_a_step_copies_nothing_of_the_steps_before() -> None:
     assert second.data_ptr() != first.data_ptr()
     assert second.shape == (1, 2, 4 + ROOM, 4)
     assert first[0, 0, :, 0].tolist() == [1, 1, 1]
+
+
+def test_a_place_on_the_device_is_written_and_counted_by_no_one() -> None:
+    layer = RoomyLayer()
+    layer.update(torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3, 4))
+    room = layer.room
+    layer.write_at(torch.tensor([3]))
+    keys, values = layer.update(torch.full((1, 2, 1, 4), 2.0), torch.full((1, 2, 1, 4), 3.0))
+    assert keys.shape[2] == values.shape[2] == 4
+    assert torch.equal(keys[:, :, 3], torch.full((1, 2, 4), 2.0))
+    assert torch.equal(values[:, :, 3], torch.full((1, 2, 4), 3.0))
+    assert int(layer.get_seq_length()) == 3
+    assert layer.get_mask_sizes(1) == (4, 0)
+    layer.write_at(None)
+    assert layer.get_seq_length() == 3
+    assert layer.room is room
+    layer.fill(4)
+    assert layer.get_seq_length() == 4
+    assert layer.keys is not None
+    assert torch.equal(layer.keys, keys)

@@ -47,7 +47,7 @@ class AttentionWatch:
         self._grouped: list[tuple[list[Address], tuple[int, ...]]] = []
         self.seen = 0
         """Tokens that the model has seen after this step."""
-        self._hold = AttentionHold(self._take, configs_of(loaded.model))
+        self._hold = AttentionHold(self.take, configs_of(loaded.model))
         self.addresses = list(addresses)
         self._names = {address: str(address) for address in self.addresses}
         self.names = list(self._names.values())
@@ -88,7 +88,8 @@ class AttentionWatch:
         self._taps.close()
         self._hold.end()
 
-    def _take(self, seen: Seen) -> None:
+    def take(self, seen: Seen) -> None:
+        """A call of the pass."""
         # Only held, not computed: between two layers every line of ours runs on a cold cache. In place of the pass before's:
         # letting all go at once would give their memory back to the system, and take it anew.
         self._held[seen[0]] = (self._pass, seen)

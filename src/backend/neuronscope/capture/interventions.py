@@ -52,7 +52,8 @@ class Interventions:
         self._loaded, self._lookup = loaded, lookup
         self._plan = _Plan()
         self._handles: list[RemovableHandle] = []
-        self._tallies: dict[str, Tally] = {}
+        self.tallies: dict[str, Tally] = {}
+        """What each one that is in force did in the last pass, by id."""
         self._streams: dict[nn.Module, Tensor] = {}
         self._pos0 = self._count = 0
         self._active = False
@@ -131,7 +132,7 @@ class Interventions:
     def begin(self, pos0: int, count: int) -> None:
         """From here on passes over ``count`` tokens from position ``pos0`` are changed."""
         self._pos0, self._count = pos0, count
-        self._tallies = {one.id: Tally() for one in self._plan.interventions}
+        self.tallies = {one.id: Tally() for one in self._plan.interventions}
         self._active = True
 
     def steady(self, pos0: int) -> bool:
@@ -146,13 +147,13 @@ class Interventions:
 
     def reduce(self) -> list[Tensor]:
         """What the step's receipts need, on the model's device, in the order in which :meth:`receipts` takes it back."""
-        return [numbers for tally in self._tallies.values() if (numbers := tally.numbers()) is not None]
+        return [numbers for tally in self.tallies.values() if (numbers := tally.numbers()) is not None]
 
     def receipts(self, arrays: Iterator[Any]) -> tuple[dict[str, Any], ...]:
         """One receipt for each intervention in force, in their order."""
         made = []
         for one in self._plan.interventions:
-            fired = self._tallies[one.id].changed is not None
+            fired = self.tallies[one.id].changed is not None
             positions, units, square = next(arrays).tolist() if fired else (0, 0, 0.0)
             self._ever[one.id] = self._ever[one.id] or fired
             receipt = {
@@ -175,7 +176,7 @@ class Interventions:
         shaped = with_batch(copy, 1, self._count)
         for change in changes:
             values = change.site.take(shaped)
-            tally = self._tallies[change.edit.intervention.id]
+            tally = self.tallies[change.edit.intervention.id]
             if change.stream is None:
                 change.edit.apply(values, self._pos0, self._count, tally)
                 continue

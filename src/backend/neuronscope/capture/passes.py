@@ -16,9 +16,11 @@ from neuronscope.capture.attend import AttentionWatch
 from neuronscope.capture.block_rows import BlockRows, StepRows
 from neuronscope.capture.cache import run_cache
 from neuronscope.capture.compiled import CompiledDecode
+from neuronscope.capture.edits import Tally
 from neuronscope.capture.fused import cross
 from neuronscope.capture.gradients import without_gradients
 from neuronscope.capture.interventions import Interventions
+from neuronscope.capture.pieces import PiecedPasses
 from neuronscope.capture.run_taps import RunTaps
 from neuronscope.capture.sampling import Sampler
 from neuronscope.capture.step_entries import StepEntries
@@ -62,6 +64,9 @@ class Passes:
         self._compiled = compiled
         self._cache: Cache | None = None
         self._graph = step_graph(watch, attention, resolved, loaded.device) if compiled is None else None
+        self._pieced: PiecedPasses | None = None
+        self._recorded_taps: tuple[list[Address], list[Tensor]] = ([], [])
+        self._recorded_tallies: dict[str, Tally] = {}
         accepted = inspect.signature(loaded.model.forward).parameters
         # As transformers' own generation does: only the last position's logits, where the model can leave out the others.
         self._options: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
@@ -76,6 +81,8 @@ class Passes:
 
     def __enter__(self) -> Self:
         self._cache = run_cache(self._loaded.model) if self._compiled is None else self._compiled.cache
+        if self._compiled is None and self._loaded.device.type == "cuda":
+            self._pieced = PiecedPasses(self._cache, self._loaded.device)
         self._stack.enter_context(self._taps)
         self._stack.enter_context(self._attention)
         self._stack.callback(self._changes.remove)
@@ -86,20 +93,27 @@ class Passes:
     ) -> None:
         self._stack.close()
         # What takes memory on the model's device.
-        self._cache = self._compiled = self._graph = None
+        self._cache = self._compiled = self._graph = self._pieced = None
+        self._recorded_taps, self._recorded_tallies = ([], []), {}
 
     def changed(self) -> None:
         """Other interventions are in force from here on."""
         if self._compiled is not None:
             self._compiled.forget()
+        if self._pieced is not None:
+            self._pieced.forget()
 
     def run(self, ids: Tensor, inputs: Sequence[Token], pos0: int, sampler: Sampler) -> Read:
         """The pass over the tokens ``ids [1, position]`` from position ``pos0`` of the text."""
         with self._loaded.lock, without_gradients():
             wanted = self._rows is not None and self._rows.wanted
-            if self._compiled is not None and len(inputs) == 1 and not wanted and self._changes.steady(pos0):
+            alike = len(inputs) == 1 and not wanted and self._changes.steady(pos0)
+            if self._compiled is not None and alike:
                 return self._compiled_pass(self._compiled, ids, inputs, pos0, sampler)
-            logits = self._forward(ids, inputs, pos0, wanted)
+            if self._pieced is not None and alike and self._taps.hold_all:
+                logits = self._pieced_pass(self._pieced, ids, inputs, pos0)
+            else:
+                logits = self._forward(ids, inputs, pos0, wanted)
             chosen = sampler.choose(logits, self._logits_topk)
             return Read(chosen[0], self._cross(chosen), logits.shape[-1])
 
@@ -134,6 +148,31 @@ class Passes:
         if not queued or self._graph is None:
             return iter(found)
         return chain(found[: len(chosen)], self._graph.arrays(), found[len(chosen) :])
+
+    def _pieced_pass(self, pieced: PiecedPasses, ids: Tensor, inputs: Sequence[Token], pos0: int) -> Tensor:
+        """As :meth:`_forward` gives them; replayed where that is proved to be the same."""
+        pieces = pieced.ready(pos0)
+        if pieces is None:
+            replayed = pieced.attempt(ids, pos0, lambda ids: self._forward(ids, inputs, pos0, False), self._recorded)
+            logits = self._forward(ids, inputs, pos0, False)
+            pieced.compare(replayed, [logits, *self._taps.collected[1]])
+            return logits
+        self._block_rows.values = {}
+        self._watch.begin([token.special for token in inputs], self._loaded.device)
+        self._attention.begin(pos0 + 1, 1)
+        try:
+            logits = pieces.replay(ids, pos0, self._attention.take)
+        finally:
+            self._attention.end()
+        pieces.count(pos0)
+        self._changes.tallies = self._recorded_tallies
+        self._taps.again(self._recorded_taps)
+        return logits
+
+    def _recorded(self) -> list[Tensor]:
+        """What the taps hold of a pass that was recorded: each replay computes these very tensors anew."""
+        self._recorded_taps, self._recorded_tallies = self._taps.collected, self._changes.tallies
+        return self._recorded_taps[1]
 
     def _compiled_pass(
         self, compiled: CompiledDecode, ids: Tensor, inputs: Sequence[Token], pos0: int, sampler: Sampler

@@ -32,6 +32,8 @@ class RunTaps:
         self._same: dict[Address, Address] = {}
         self._held: HeldTaps | None = None
         self._stack = ExitStack()
+        self.collected: tuple[list[Address], list[Tensor]] = ([], [])
+        """What the last pass held."""
         self.lost: tuple[Address, ...] = ()
         """What the last pass changed in place before it could be read; it is copied from now on."""
 
@@ -44,6 +46,7 @@ class RunTaps:
     ) -> None:
         self._stack.close()
         self._versions.clear()
+        self.collected = ([], [])
 
     def _set(self, copied: set[Address]) -> None:
         """Copy these and hold the rest."""
@@ -84,11 +87,22 @@ class RunTaps:
         if self._held is None:
             return
         addresses, tensors, changed = self._held.collect()
+        self.collected = addresses, tensors
         self._watch.take_held(addresses, tensors)
         if changed:
             self.lost = tuple(changed)
             self._changing.update(changed)
             self._set(self._changing)
+
+    @property
+    def hold_all(self) -> bool:
+        """Whether passes are held, and nothing of them is copied."""
+        return self._held is not None and not self._copied
+
+    def again(self, collected: tuple[list[Address], list[Tensor]]) -> None:
+        """Hand over what a pass held that was computed anew without the model's own code."""
+        self.lost = ()
+        self._watch.take_held(*collected)
 
     def _inputs_that_are_outputs(self) -> dict[Address, Address]:
         """Of what was copied, inputs of modules that are the very tensor of a point before them: a block's, most of all."""

@@ -82,6 +82,8 @@ def rows_together(calls: Sequence[AttentionCall]) -> Tensor:
 Observer = Callable[[nn.Module, AttentionCall], None]
 Seen = tuple[nn.Module, Tensor, Tensor, Tensor, Tensor | None, dict[str, Any], Tensor]
 """A call as it was made: its module, query, key, value, mask, all else, and what the kernel made of it."""
+Cut = Callable[[Seen], Tensor]
+_cut: ContextVar[Cut | None] = ContextVar("attention_cut", default=None)
 _holder: ContextVar[Callable[[Seen], object] | None] = ContextVar("attention_holder", default=None)
 
 
@@ -93,7 +95,11 @@ def _observed_sdpa(
     attention_mask: Tensor | None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    result = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    cut = _cut.get()
+    if cut is None:
+        result = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    else:
+        result = cut((module, query, key, value, attention_mask, kwargs, query)), None
     hold = _holder.get()
     if hold is not None:
         hold((module, query, key, value, attention_mask, kwargs, result[0]))
@@ -133,6 +139,23 @@ def _standing_in() -> Iterator[None]:
             _observers -= 1
             if _observers == 0:
                 AttentionInterface.register("sdpa", sdpa_attention_forward)
+
+
+@contextmanager
+def attention_cut(cut: Cut) -> Iterator[None]:
+    """Within it, while an :class:`AttentionHold` is at work, ``cut`` stands in for attention in this thread: it is given each
+    call, without an output, and gives the output ``[b, p, h, e]``."""
+    token = _cut.set(cut)
+    try:
+        yield
+    finally:
+        _cut.reset(token)
+
+
+def attend(call: Seen) -> Tensor:
+    """The output ``[b, p, h, e]`` of a call, by the kernel that the model would run."""
+    module, query, key, value, mask, kwargs, _ = call
+    return sdpa_attention_forward(module, query, key, value, mask, **kwargs)[0]
 
 
 def configs_of(model: PreTrainedModel) -> list[Any]:
