@@ -32,7 +32,7 @@ class Shape:
         self.loaded = loaded or _gpt2_shape()
         self.prompt = prompt
         self.loaded.model.generation_config.eos_token_id = None
-        self._ids = torch.tensor([self.loaded.encode(self.prompt).ids])
+        self._ids = torch.tensor([self.loaded.encode(self.prompt).ids], device=self.loaded.device)
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
 
@@ -50,18 +50,18 @@ class Shape:
         )
         return [int(i) for i in found[0, self._ids.shape[1] :]]
 
-    def run(self, config: dict[str, Any] | None = None, record: bool = True) -> list[int]:
-        """A run with taps to its end, trace closed and removed."""
-        return list(self.steps(config, record))
+    def run(self, config: dict[str, Any] | None = None, record: bool = True, **options: Any) -> list[int]:
+        """A run with taps to its end, trace closed and removed; ``options`` are those of a request."""
+        return list(self.steps(config, record, **options))
 
-    def steps(self, config: dict[str, Any] | None = None, record: bool = True) -> Iterator[int]:
+    def steps(self, config: dict[str, Any] | None = None, record: bool = True, **options: Any) -> Iterator[int]:
         """The same token by token."""
         from neuronscope.capture.generate import Generation
         from neuronscope.core.events import Step
         from neuronscope.core.generation import GenerateRequest
         from neuronscope.runtime.run import Run
 
-        request = GenerateRequest(prompt=self.prompt, max_new_tokens=self.new_tokens)
+        request = GenerateRequest(prompt=self.prompt, max_new_tokens=self.new_tokens, **options)
         run = Run(Generation(self.loaded, request, config), self.folder if record else None)
         for event in run:
             if isinstance(event, Step) and event.token_id is not None:
@@ -100,9 +100,9 @@ class Shape:
             assert client.stdin is not None
             assert client.stdout is not None
 
-            def way(stalled: int = 0) -> list[int]:
+            def way(stalled: int = 0, **options: Any) -> list[int]:
                 asked = {"model_id": self.loaded.model_id, "prompt": self.prompt, "max_new_tokens": self.new_tokens}
-                asked["stalled"] = stalled
+                asked |= {"stalled": stalled, **options}
                 assert client.stdin is not None
                 assert client.stdout is not None
                 client.stdin.write(json.dumps(asked) + "\n")

@@ -179,6 +179,8 @@ def _finish(reason: object) -> Finish:
 def _stop(request: GenerateRequest) -> list[str]:
     if request.ignore_eos:
         raise BadRequest("A chat server can't be told to go on beyond a model's end.", "Leave out ignore_eos.")
+    if request.compiled:
+        raise BadRequest("A chat server runs its model as it will.", "Leave out compiled.")
     if not all(isinstance(token, str) for token in request.stop):
         raise BadRequest("A chat server knows no token ids.", "Give stop tokens as texts.")
     return [str(token) for token in request.stop]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--top-k", type=int, help="Draw from the likeliest this many.")
 @click.option("--top-p", type=float, help="Draw from the smallest set that holds this share.")
 @click.option("--seed", type=int, help="Draw the same tokens again [default: drawn, and told in the trace].")
+@click.option("--compiled", is_flag=True, help="Replay each token's pass as one CUDA graph, on an NVIDIA card.")
 @click.option("--stop", multiple=True, help="A token that ends the run, as text. May be repeated.")
 @click.option(
     "--intervene",
@@ -87,7 +88,7 @@ def command(
         raise BadRequest("--out names a trace to write, and --no-trace writes none.", "Leave one of them out.")
     scope = load(model, **loading)
     asked: dict[str, Any] = {"messages": [{"role": "user", "content": text}]} if options["chat"] else {"prompt": text}
-    for name in ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "stop"):
+    for name in ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "stop", "compiled"):
         asked[name] = options[name]
     run = scope.stream(config=_config(options), interventions=changes, record=not options["no_trace"], **asked)
     with run:

@@ -52,6 +52,9 @@ class GenerateRequest:
                 raise BadRequest("top_p can't be 0.", "It is a share above 0, up to 1.")
         if self.seed is not None:
             _whole("seed", self.seed, 0, SEEDS - 1)
+        for name in ("ignore_eos", "compiled"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadRequest(f"{name} must be true or false.")
         for token in self.stop:
             if isinstance(token, bool) or not isinstance(token, int | str) or token == "":
                 raise BadRequest(f"'{str(token)[:60]}' is no stop token.", "A stop token is an id or a text.")

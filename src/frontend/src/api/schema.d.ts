@@ -1975,6 +1975,12 @@ export interface components {
              */
             ignore_eos?: boolean;
             /**
+             * Compiled
+             * @description Replay each token's pass as one CUDA graph: several times as fast. Refused where the model or its device can't.
+             * @default false
+             */
+            compiled?: boolean;
+            /**
              * Pace
              * @description Steps a second at most, so that a person can follow and steer; left out, as fast as the model can.
              */

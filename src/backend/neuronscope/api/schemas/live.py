@@ -35,6 +35,8 @@ class _Generation(Request):
     stop: list[int | str] = Field([], max_length=64)
     """Tokens that end the run beside the model's own: ids, or texts that are one token."""
     ignore_eos: bool = False
+    compiled: bool = False
+    """Replay each token's pass as one CUDA graph: several times as fast. Refused where the model or its device can't."""
     pace: float | None = Field(None, ge=SLOWEST, le=FASTEST, allow_inf_nan=False)
     """Steps a second at most, so that a person can follow and steer; left out, as fast as the model can."""
 
