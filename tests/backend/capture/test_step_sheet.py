@@ -1,4 +1,4 @@
-"""The short way of a step on a CPU gives the bytes of the long one, whatever the step is like."""
+"""The short ways of a step give the bytes of the long one, whatever the step is like."""
 
 from __future__ import annotations
 
@@ -27,22 +27,37 @@ PROMPTS = ("ab", "ab" * 20)
 Ways = tuple[list[Step], list[Step], int]
 
 
+@pytest.fixture(params=["pack", "lay"])
+def way(request: pytest.FixtureRequest) -> str:
+    """Reduced from where the tensors lie, as on a CPU, or laid from numbers that were reduced elsewhere, as on a GPU."""
+    return str(request.param)
+
+
 def _both(
-    monkeypatch: pytest.MonkeyPatch, loaded: LoadedModel, prompt: str, config: dict[str, Any], **more: Any
+    monkeypatch: pytest.MonkeyPatch, way: str, loaded: LoadedModel, prompt: str, config: dict[str, Any], **more: Any
 ) -> Ways:
     """The steps by the short way, by the long one, and how many of them went the short way."""
-    pack, short = StepSheet.pack, []
+    short: list[Sheet] = []
+    original = getattr(StepSheet, way)
 
-    def counted(self: StepSheet) -> Sheet | None:
-        sheet = pack(self)
+    def counted(self: StepSheet, *given: Any) -> Sheet | None:
+        sheet = original(self, *given)
         if sheet is not None:
             short.append(sheet)
         return sheet
 
-    monkeypatch.setattr(StepSheet, "pack", counted)
-    found = steps(run(loaded, STEPS, config, prompt=prompt, **more))
-    monkeypatch.setattr(StepSheet, "pack", lambda _self: None)
+    with monkeypatch.context() as patch:
+        if way == "lay":
+            patch.setattr(StepSheet, "pack", lambda _self: None)
+        patch.setattr(StepSheet, way, counted)
+        found = steps(run(loaded, STEPS, config, prompt=prompt, **more))
+    _long_way(monkeypatch)
     return found, steps(run(loaded, STEPS, config, prompt=prompt, **more)), len(short)
+
+
+def _long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StepSheet, "pack", lambda _self: None)
+    monkeypatch.setattr(StepSheet, "lay", lambda _self, _arrays: None)
 
 
 def _assert_equal(found: list[Step], expected: list[Step]) -> None:
@@ -53,19 +68,19 @@ def _assert_equal(found: list[Step], expected: list[Step]) -> None:
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch, family: str, prompt: str) -> None:
-    found, expected, _ = _both(monkeypatch, tiny(family), prompt, {})
+def test_every_family_gives_the_same_bytes(way: str, monkeypatch: pytest.MonkeyPatch, family: str, prompt: str) -> None:
+    found, expected, _ = _both(monkeypatch, way, tiny(family), prompt, {})
     _assert_equal(found, expected)
 
 
-def test_lengths_that_take_a_byte_more_do_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lengths_that_take_a_byte_more_do_so(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bundled = load(Sources().find(BUNDLED_ID), device="cpu")
     monkeypatch.setattr(bundled.model.generation_config, "eos_token_id", None)
     prompt = " a" * 115
     assert 128 - STEPS < len(bundled.encode(prompt).ids) < 127
-    found, expected, short = _both(monkeypatch, bundled, prompt, {"points": ("attn_weights", "mlp_act")})
+    found, expected, short = _both(monkeypatch, way, bundled, prompt, {"points": ("attn_weights", "mlp_act")})
     _assert_equal(found, expected)
-    assert short == STEPS - 5
+    assert short >= STEPS - 4
 
 
 @pytest.mark.parametrize(
@@ -79,8 +94,12 @@ def test_lengths_that_take_a_byte_more_do_so(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_most_steps_go_the_short_way(monkeypatch: pytest.MonkeyPatch, family: str, config: dict[str, Any]) -> None:
-    found, expected, short = _both(monkeypatch, tiny(family), PROMPTS[1], {"max_bytes_per_step": 200_000, **config})
+def test_most_steps_go_the_short_way(
+    way: str, monkeypatch: pytest.MonkeyPatch, family: str, config: dict[str, Any]
+) -> None:
+    found, expected, short = _both(
+        monkeypatch, way, tiny(family), PROMPTS[1], {"max_bytes_per_step": 200_000, **config}
+    )
     _assert_equal(found, expected)
     # All but the prompt, the tokens by which the taps learn what is held, and one that is learnt from.
     assert short >= STEPS - 5
@@ -96,16 +115,16 @@ def test_most_steps_go_the_short_way(monkeypatch: pytest.MonkeyPatch, family: st
         {"points": ("mlp_act", "logits")},
     ],
 )
-def test_other_steps_go_the_long_way(monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> None:
-    found, expected, short = _both(monkeypatch, tiny("llama"), PROMPTS[0], config)
+def test_other_steps_go_the_long_way(way: str, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> None:
+    found, expected, short = _both(monkeypatch, way, tiny("llama"), PROMPTS[0], config)
     _assert_equal(found, expected)
     assert short == 0
 
 
-def test_a_value_beyond_float16_is_kept_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_beyond_float16_is_kept_in_float32(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = tiny("llama")
     change = {"units": ["mlp_out.1:3"], "op": "set", "value": 1e6}
-    found, expected, short = _both(monkeypatch, loaded, PROMPTS[0], {}, interventions=[change])
+    found, expected, short = _both(monkeypatch, way, loaded, PROMPTS[0], {}, interventions=[change])
     _assert_equal(found, expected)
     assert short == 0
     dtypes = {e.payload["dtype"] for e in found[-1].entries if e.payload and e.payload["kind"] == "topk_hidden"}
@@ -127,7 +146,7 @@ def test_no_step_is_laid_over_one_whose_values_were_all_beyond_float16(monkeypat
         return seen
 
     short = found()
-    monkeypatch.setattr(StepSheet, "pack", lambda _self: None)
+    _long_way(monkeypatch)
     _assert_equal(short, found())
     kept = [
         next(e.payload["dtype"] for e in step.entries if e.payload and "indices" in e.payload) for step in short[1:]

@@ -166,6 +166,10 @@ class AttentionWatch:
             yield addresses, torch.stack([self._rows[address] for address in addresses])
         self._rows.clear()
 
+    def forms(self) -> list[tuple[list[Address], int, int]]:
+        """What was reduced last: addresses that belong together, their heads, and how many keys they look at."""
+        return [(addresses, heads, min(room, self.seen)) for addresses, (heads, _, room) in self._grouped]
+
     def tables(self, arrays: Arrays) -> list[EntryTable]:
         """Entries as tables, from the arrays that :meth:`reduce` gave, now on the CPU."""
         found: list[EntryTable] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 from torch import Tensor
@@ -46,7 +47,12 @@ class StepEntries:
 
         ``ids`` and ``raw`` are the likeliest tokens and their logits, of so large a ``vocabulary``.
         """
-        if (sheet := self._filled) is not None:
+        sheet = self._filled
+        if sheet is None and not self._with_logits and (count := self._sheet.expected()):
+            numbers = list(islice(arrays, count))
+            sheet = self._sheet.lay(numbers)
+            arrays = chain(numbers, arrays)
+        if sheet is not None:
             beside = _top_logits(ids, raw, vocabulary)
             data = b"".join((sheet.data.data, *[pack_entry(entry, entry.payload) for entry in beside]))
             size = sheet.size + sum([size_of(entry.payload) for entry in beside])

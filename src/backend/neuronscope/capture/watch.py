@@ -118,6 +118,11 @@ class Watch:
         copied = self._taken
         self._taken = (copied[0] + addresses, copied[1] + tensors) if copied[0] else (addresses, tensors)
 
+    @property
+    def groups(self) -> Sequence[Group] | None:
+        """The groups of the step that was reduced last; ``None`` of a prompt."""
+        return None if self._long else self._layout.groups
+
     def plain_rows(self) -> list[tuple[Group, list[Tensor]]] | None:
         """:meth:`chosen_rows`, or ``None`` where some tensor is not float32 in one piece on the CPU."""
         found = self.chosen_rows()
