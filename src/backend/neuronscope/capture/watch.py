@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from neuronscope.capture.fused import halve, reduce_rows
 from neuronscope.capture.fused_cpu import plain
+from neuronscope.capture.prompt_watch import PromptWatch, index_type, payload_head
 from neuronscope.capture.tiles import Tiles
 from neuronscope.core.address import Address
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
-from neuronscope.traces.payloads import encode_values, index_dtype
 from neuronscope.traces.tables import EntryTable, by_shape, in_order, stats_map, with_values
 
 Arrays = Iterator[NDArray[Any]]
@@ -77,8 +76,8 @@ class _Layout:
 class Watch:
     """Takes a step's tensors as the taps hand them over, reduces them on their device and makes entries of the result.
 
-    Of a step of one token all tensors are reduced together at its end. A longer one, the prompt, reduces each tensor as
-    it comes, since keeping all of them would take as much memory as the pass itself. ``tiles`` are for mode ``tile``.
+    Of a step of one token all tensors are reduced together at its end. A longer one, the prompt, has a way of its own.
+    ``tiles`` are for mode ``tile``.
     """
 
     def __init__(self, addresses: Sequence[Address], resolved: Resolved, tiles: Tiles | None = None) -> None:
@@ -87,28 +86,24 @@ class Watch:
         self._resolved = resolved
         self._mode = resolved.config.capture_mode
         self._tiles = tiles
-        self._shapes: dict[Address, tuple[int, ...]] = {}
+        self._prompt = PromptWatch(resolved, tiles)
         self._taken: tuple[list[Address], list[Tensor]] = ([], [])
         self._layout = _Layout([], [])
-        self._prompt: dict[Address, tuple[Tensor, Tensor | None]] = {}
-        self._plain: Tensor | None = None
-        self._positions: list[int] = []
         self._long = False
 
     def begin(self, special: Sequence[bool], device: torch.device) -> None:
         """A step over tokens of which some are ``special`` and stay out of the statistics, unless all are."""
         count = len(special)
         self._long = count > 1
-        self._positions = sorted({0, count // 2, count - 1}) if self._long else [0]
-        self._prompt.clear()
         self._taken = ([], [])
-        kept = [n for n, flag in enumerate(special) if not flag]
-        self._plain = torch.tensor(kept, device=device) if kept and len(kept) < count else None
+        if self._long:
+            kept = [n for n, flag in enumerate(special) if not flag]
+            self._prompt.begin(count, torch.tensor(kept, device=device) if kept and len(kept) < count else None)
 
     def take(self, address: Address, tensor: Tensor) -> None:
         """One tensor ``[1, position, …]`` of the pass, which may go on to change in place."""
         if self._long:
-            self._take_prompt(address, tensor[0])
+            self._prompt.take(address, tensor[0])
         else:
             self._taken[0].append(address)
             self._taken[1].append(tensor.clone())
@@ -146,28 +141,10 @@ class Watch:
             self._layout = _Layout(addresses, tensors)
         return [(group, group.rows([tensors[n] for n in group.sources])) for group in self._layout.groups]
 
-    def _take_prompt(self, address: Address, values: Tensor) -> None:
-        flat = values.reshape(values.shape[0], -1).float()
-        self._shapes[address] = tuple(values.shape)
-        # Of the logits only the last position's are computed; it is no special token's for that.
-        plain = self._plain if flat.shape[0] > 1 else None
-        counted = flat if plain is None else flat.index_select(0, plain)
-        kept: Tensor | None = None
-        if self._mode == "full":
-            kept = flat.clone() if flat.data_ptr() == values.data_ptr() else flat
-        elif self._tiles is not None:
-            kept = flat[-1:].clone() if self._tiles.holds(address) else None
-        elif self._mode != "stats" and self._resolved.keeps_prompt_payload(address.point):
-            kept = flat[self._kept(flat.shape[0])].clone()
-        self._prompt[address] = reduce_rows(counted.reshape(1, -1))[0], kept
-
-    def _kept(self, count: int) -> list[int]:
-        return [n for n in self._positions if n < count]
-
     def reduce(self) -> list[Tensor]:
         """The step's results on the model's device, in the order in which :meth:`entries` takes them back."""
         if self._long:
-            return self._reduce_prompt()
+            return self._prompt.reduce()
         return self.reduce_of(self._lay_out())
 
     def reduce_of(self, groups: list[tuple[Group, Tensor]]) -> list[Tensor]:
@@ -185,25 +162,9 @@ class Watch:
                 found += self._tiles.reduce(rows, group.addresses, group.places)
         return found
 
-    def _reduce_prompt(self) -> list[Tensor]:
-        found: list[Tensor] = []
-        for address, (stats, kept) in self._prompt.items():
-            found.append(stats)
-            if kept is None:
-                continue
-            if self._mode == "topk":
-                found += [tensor for tensor in reduce_rows(kept, self._resolved.topk)[1:] if tensor is not None]
-            elif self._mode == "sampled":
-                found.append(kept[:, :: self._resolved.config.sample_stride].contiguous())
-            elif self._tiles is not None:
-                found += self._tiles.reduce(kept, [address], [0])
-            else:
-                found.append(kept)
-        return found
-
     def entries(self, arrays: Arrays) -> list[Entry]:
         """Entries in the order of the addresses, from the arrays that :meth:`reduce` gave, now on the CPU."""
-        made = self._prompt_entries(arrays) if self._long else self._row_entries(arrays)
+        made = self._prompt.entries(arrays) if self._long else self._row_entries(arrays)
         return in_order(made, self.names)
 
     def tables(self, arrays: Arrays) -> list[EntryTable] | None:
@@ -222,13 +183,6 @@ class Watch:
             tiles = self._tiles.payloads(arrays, group.addresses, 0)
             for n, (address, place) in enumerate(zip(group.addresses, group.places, strict=True)):
                 yield Entry(group.names[n], group.shapes[n], stats[place], tiles.get(address))
-
-    def _prompt_entries(self, arrays: Arrays) -> Iterator[Entry]:
-        for address, (_, kept) in self._prompt.items():
-            values = stats_map(*next(arrays)[0].tolist())
-            shape = self._shapes[address]
-            payload = self._prompt_payload(arrays, address, kept, shape) if kept is not None else None
-            yield Entry(str(address), shape, values, payload)
 
     def _group_tables(self, arrays: Arrays, group: Group) -> list[EntryTable]:
         """What a group's rows, which are of one position, become."""
@@ -251,28 +205,7 @@ class Watch:
                     halve,
                 )
             ]
-        table.common = {**self._head(group.width), "positions": [0]}
+        table.common = {**payload_head(self._resolved, group.width), "positions": [0]}
         if self._mode == "topk":
-            table.columns["indices"] = next(arrays).astype(_index(group.width))
+            table.columns["indices"] = next(arrays).astype(index_type(group.width))
         return with_values(table, next(arrays)[:, None], quantization, halve)
-
-    def _prompt_payload(self, arrays: Arrays, address: Address, kept: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
-        if self._tiles is not None:
-            return self._tiles.payloads(arrays, [address], shape[0] - 1)[address]
-        quantization = self._resolved.config.quantization
-        width = kept.shape[1]
-        if self._mode == "full":
-            return {"kind": "full", **encode_values(next(arrays).reshape(shape), quantization)}
-        payload: dict[str, Any] = {**self._head(width), "positions": self._kept(shape[0])}
-        if self._mode == "topk":
-            payload["indices"] = next(arrays).astype(_index(width)).tobytes()
-        return {**payload, **encode_values(next(arrays), quantization)}
-
-    def _head(self, width: int) -> dict[str, Any]:
-        if self._mode == "sampled":
-            return {"kind": "sampled_hidden", "stride": self._resolved.config.sample_stride}
-        return {"kind": "topk_hidden", "k": min(self._resolved.topk, width), "index_dtype": index_dtype(width)}
-
-
-def _index(width: int) -> type[np.uint16 | np.uint32]:
-    return np.uint16 if index_dtype(width) == "u16" else np.uint32
