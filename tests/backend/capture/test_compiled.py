@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from neuronscope.capture import generate
 from neuronscope.capture.compiled import CompiledDecode
 from neuronscope.capture.generate import Generation
 from neuronscope.core.errors import BadRequest
-from neuronscope.core.events import Event, Failed, Receipt, Step
+from neuronscope.core.events import Event, Failed, Receipt, Step, Token
 from neuronscope.core.stats import STATS
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.traces.payloads import decode
@@ -130,6 +131,49 @@ def test_a_change_in_mid_run_is_recorded_anew(monkeypatch: pytest.MonkeyPatch) -
         event.step for event in plain if isinstance(event, Receipt)
     ]
     assert len(records) == 3
+
+
+def test_what_was_queued_ahead_counts_only_where_it_is_the_next_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead: list[str] = []
+    go_ahead, rewind = CompiledDecode.go_ahead, CompiledDecode.rewind
+
+    def counted(self: CompiledDecode, ids: torch.Tensor) -> None:
+        go_ahead(self, ids)
+        ahead.append("ahead")
+
+    def undone(self: CompiledDecode) -> None:
+        if self._ahead:
+            ahead.append("rewound")
+        rewind(self)
+
+    monkeypatch.setattr(CompiledDecode, "go_ahead", counted)
+    monkeypatch.setattr(CompiledDecode, "rewind", undone)
+    loaded, records = tiny("llama"), Records()
+    monkeypatch.setattr(generate, "compiled_decode", lambda *given: CompiledDecode(*given, record=records))
+    rows = _Rows({7})
+    generation = Generation(loaded, request(STEPS, compiled=True), rows=rows)
+    found = steps(list(generation.events()))
+    _assert_close(found, steps(run(loaded, STEPS)))
+    # Who wants the blocks' outputs of a step gets that step made anew, on the position that was queued already.
+    assert rows.taken == [7]
+    assert ahead.count("rewound") == 1
+    # All but the prompt, the pass that is tried, and the last one, which nothing follows.
+    assert ahead.count("ahead") == STEPS - 3
+
+
+class _Rows:
+    """Wants the blocks' outputs of some steps."""
+
+    def __init__(self, wanted: set[int]) -> None:
+        self._wanted, self._step, self.taken = wanted, -1, list[int]()
+
+    @property
+    def wanted(self) -> bool:
+        self._step += 1
+        return self._step in self._wanted
+
+    def take(self, step: int, _token: Token, _values: object) -> None:
+        self.taken.append(step)
 
 
 def test_a_model_on_the_cpu_is_refused() -> None:

@@ -117,7 +117,7 @@ class AttentionWatch:
         """The step's calls, those together that are of one form; ``None`` where not all are of one query, without a mask, and
         as :func:`side_by_side` says. They are there until :meth:`reduce`."""
         found = self._together()
-        if self._rows or not all(side_by_side(calls[0].query, calls[0].key) for _, calls in found):
+        if self._rows or not all(_plain(calls[0]) for _, calls in found):
             return None
         return found
 
@@ -125,7 +125,8 @@ class AttentionWatch:
         """The step's calls as of :meth:`plain_calls`, wherever they are, each with all keys that it has room for; ``None`` where
         some are of another kind, or keep their keys in no room of their own. They are there until :meth:`reduce`."""
         found = self._together()
-        if self._rows or self._own or any(whole_keys(call) is None for _, calls in found for call in calls):
+        unlike = any(call.mask is not None or whole_keys(call) is None for _, calls in found for call in calls)
+        if self._rows or self._own or unlike:
             return None
         return found
 
@@ -135,7 +136,7 @@ class AttentionWatch:
         self._calls.clear()
 
     def _together(self) -> list[tuple[list[Address], list[AttentionCall]]]:
-        """Calls of one query that look at as many keys, without a mask; rows of the others are left for :meth:`_apart`."""
+        """Calls of one query that look at as many keys under one mask; rows of the others are left for :meth:`_apart`."""
         if not self._fresh:
             return list(self._calls.values())
         self._fresh = False
@@ -146,10 +147,11 @@ class AttentionWatch:
             call = call_of(seen)
             if self._tier != "full_matrix":
                 call = call.last()
-            query, key = call.query, call.key
+            query, key, mask = call.query, call.key, call.mask
             batch, heads, queries, _ = query.shape
-            if queries == 1 and call.mask is None and batch == 1:
-                kind = (heads, query.stride(), key.shape, key.stride(), call.scaling)
+            if queries == 1 and batch == 1 and (mask is None or mask.shape[:3] == (1, 1, 1)):
+                # One mask serves all layers of a kind, as the very same tensor.
+                kind = (heads, query.stride(), key.shape, key.stride(), call.scaling, id(mask))
                 addresses, calls = self._calls.setdefault(kind, ([], []))
                 addresses.append(address)
                 calls.append(call)
@@ -211,6 +213,11 @@ class AttentionWatch:
         return with_values(table, values if matrix else values[:, :, 0], self._resolved.config.quantization, halve)
 
 
+def _plain(call: AttentionCall) -> bool:
+    """Whether the compiled loops serve it."""
+    return call.mask is None and side_by_side(call.query, call.key)
+
+
 def _form(call: AttentionCall) -> tuple[int, int, int]:
     """Heads, queries, keys."""
     return call.query.shape[1], 1, call.key.shape[2]
@@ -243,7 +250,7 @@ def summaries_in_room(queries: Tensor, keys: Sequence[Tensor], scale: float, see
 def _summary_of_calls(calls: list[AttentionCall]) -> list[Tensor]:
     """:func:`_summary` of :func:`rows_together`."""
     first = calls[0]
-    if not side_by_side(first.query, first.key):
+    if not _plain(first):
         return _summary(rows_together(calls))
     reduced = attention_summaries([call.query for call in calls], [call.key for call in calls], first.scale, TOP_KEYS)
     return [torch.from_numpy(array) for array in reduced]

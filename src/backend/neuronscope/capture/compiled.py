@@ -38,10 +38,12 @@ class CompiledDecode:
         self.cache = _static_cache(loaded, length)
         self._device, self._record = loaded.device, record
         self._ids = torch.zeros(1, 1, dtype=torch.int64, device=loaded.device)
+        self._ahead = False
         self.forget()
 
     def forget(self) -> None:
         """What a pass computes has changed: record it anew."""
+        self.rewind()
         self._graph: Recorded | None = None
         self._tried = False
 
@@ -50,6 +52,9 @@ class CompiledDecode:
 
         Raises :class:`WorkFailed` where it can't be recorded.
         """
+        if self._ahead and self._graph is not None:
+            self._ahead = False
+            return self._graph.arrays()
         self._ids.copy_(ids)
         if not self._tried:
             # By itself first: a GPU loads each kernel when it is first used, which can't be recorded.
@@ -63,6 +68,22 @@ class CompiledDecode:
                 raise WorkFailed(f"This model's pass can't be compiled: {reason}.", LEAVE_OUT) from error
         self._graph.queue()
         return self._graph.arrays()
+
+    def go_ahead(self, ids: Tensor) -> None:
+        """Queue the pass of the token ``ids [1, 1]``, which the next :meth:`step` will ask for, so that the device computes while
+        others work on what the last one gave."""
+        if self._graph is not None:
+            self._ids.copy_(ids)
+            self._graph.queue()
+            self._ahead = True
+
+    def rewind(self) -> None:
+        """What was queued ahead is not wanted: the next pass is at the same position."""
+        if self._ahead:
+            self._ahead = False
+            for layer in self.cache.layers:
+                assert isinstance(layer, StaticLayer)
+                layer.cumulative_length.sub_(1)
 
 
 def compiled_decode(loaded: LoadedModel, length: int) -> CompiledDecode:

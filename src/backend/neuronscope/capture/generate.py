@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -147,7 +147,8 @@ class Generation:
                 if self._stopped.is_set():
                     break
                 defined = self._put_in_force()
-                token, arrays, vocabulary = self._passes.run(ids, inputs, pos0, sampler)
+                last = number + 1 == request.max_new_tokens or (limit is not None and pos0 + len(inputs) >= limit)
+                token, arrays, vocabulary = self._passes.run(ids, inputs, pos0, sampler, self._goes_on(last))
                 step, receipts = self._step(number, pos0, inputs, arrays, vocabulary)
                 self._passes.hand_rows(number, inputs[-1])
                 yield step
@@ -165,6 +166,12 @@ class Generation:
                 yield Done("length", self._changes.unfired)
                 return
         yield Done("stopped" if self._stopped.is_set() else "length", self._changes.unfired)
+
+    def _goes_on(self, last: bool) -> Callable[[int], bool]:
+        """Whether the run goes on after a token of its ``last`` step or of another, as far as can be told."""
+        return lambda token: (
+            not last and token not in self._ends and self._pending is None and not self._stopped.is_set()
+        )
 
     def _compiled(self) -> CompiledDecode:
         length, limit = len(self.prompt.ids) + self._request.max_new_tokens, self._loaded.context_length

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from types import TracebackType
@@ -103,13 +103,20 @@ class Passes:
         if self._pieced is not None:
             self._pieced.forget()
 
-    def run(self, ids: Tensor, inputs: Sequence[Token], pos0: int, sampler: Sampler) -> Read:
-        """The pass over the tokens ``ids [1, position]`` from position ``pos0`` of the text."""
+    def run(
+        self, ids: Tensor, inputs: Sequence[Token], pos0: int, sampler: Sampler, goes_on: Callable[[int], bool]
+    ) -> Read:
+        """The pass over the tokens ``ids [1, position]`` from position ``pos0`` of the text.
+
+        ``goes_on`` says of the token that it emits whether the next pass is likely to be that token's, under the same changes.
+        """
         with self._loaded.lock, without_gradients():
             wanted = self._rows is not None and self._rows.wanted
             alike = len(inputs) == 1 and not wanted and self._changes.steady(pos0)
             if self._compiled is not None and alike:
-                return self._compiled_pass(self._compiled, ids, inputs, pos0, sampler)
+                return self._compiled_pass(self._compiled, ids, inputs, pos0, sampler, goes_on)
+            if self._compiled is not None:
+                self._compiled.rewind()
             if self._pieced is not None and alike and self._taps.hold_all:
                 logits = self._pieced_pass(self._pieced, ids, inputs, pos0)
             else:
@@ -175,7 +182,13 @@ class Passes:
         return self._recorded_taps[1]
 
     def _compiled_pass(
-        self, compiled: CompiledDecode, ids: Tensor, inputs: Sequence[Token], pos0: int, sampler: Sampler
+        self,
+        compiled: CompiledDecode,
+        ids: Tensor,
+        inputs: Sequence[Token],
+        pos0: int,
+        sampler: Sampler,
+        goes_on: Callable[[int], bool],
     ) -> Read:
         def work(ids: Tensor) -> list[Tensor]:
             self._last = self._forward(ids, inputs, pos0, False)
@@ -185,10 +198,14 @@ class Passes:
 
         self._block_rows.values = {}
         arrays = compiled.step(ids, work)
-        self._attention.seen = pos0 + 1
+        if sampler.greedy:
+            token = self._chosen[0]
+        else:
+            chosen = sampler.choose(self._last, self._logits_topk)
+            token, arrays = chosen[0], [*cross(chosen), *arrays]
         if self._taps.lost:
             compiled.forget()  # it is copied from now on
-        if sampler.greedy:
-            return Read(self._chosen[0], iter(arrays), self._last.shape[-1])
-        chosen = sampler.choose(self._last, self._logits_topk)
-        return Read(chosen[0], chain(cross(chosen), arrays), self._last.shape[-1])
+        elif goes_on(int(arrays[0])):
+            compiled.go_ahead(token.view(1, 1))
+        self._attention.seen = pos0 + 1
+        return Read(token, iter(arrays), self._last.shape[-1])

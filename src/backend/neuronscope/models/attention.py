@@ -47,8 +47,7 @@ class AttentionCall(NamedTuple):
         shared = self.query.reshape(batch, kv_heads, -1, width)
         scores = torch.matmul(shared, self.key.transpose(2, 3)).view(batch, heads, queries, keys).float() * self.scale
         if self.mask is not None:
-            mask = self.mask[..., :keys]
-            scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask.float()
+            scores = _masked(scores, self.mask[..., :keys])
         elif self.causal and queries > 1:
             future = torch.ones(queries, keys, dtype=torch.bool, device=scores.device).triu(1)
             scores = scores.masked_fill(future, float("-inf"))
@@ -68,7 +67,7 @@ class AttentionCall(NamedTuple):
 
 
 def rows_together(calls: Sequence[AttentionCall]) -> Tensor:
-    """:meth:`AttentionCall.weights` of calls of one query, without masks and of one shape, ``[call, h, 1, k]``, at once."""
+    """:meth:`AttentionCall.weights` of calls of one query, under one mask and of one shape, ``[call, h, 1, k]``, at once."""
     first = calls[0]
     batch, heads, _, width = first.query.shape
     kv_heads, keys = first.key.shape[1:3]
@@ -76,7 +75,13 @@ def rows_together(calls: Sequence[AttentionCall]) -> Tensor:
         torch.matmul(call.query.reshape(batch, kv_heads, -1, width), call.key.transpose(2, 3)) for call in calls
     ]
     scores = torch.stack(products).view(len(calls), heads, 1, keys).float() * first.scale
+    if first.mask is not None:
+        scores = _masked(scores, first.mask[..., :keys])
     return torch.softmax(scores, dim=-1).nan_to_num(0.0)
+
+
+def _masked(scores: Tensor, mask: Tensor) -> Tensor:
+    return scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask.float()
 
 
 Observer = Callable[[nn.Module, AttentionCall], None]
