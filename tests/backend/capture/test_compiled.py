@@ -176,6 +176,41 @@ class _Rows:
         self.taken.append(step)
 
 
+def test_the_second_run_of_a_kind_need_not_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = tiny("llama")
+    counts = []
+    for _ in range(2):
+        found, records = _compiled(monkeypatch, loaded)
+        _assert_close(steps(found), steps(run(loaded, STEPS)))
+        counts.append(records.queued)
+    assert counts == [[STEPS - 2], [STEPS - 1]]
+    # Other points, or changes in force, are another kind.
+    for more in ({"config": {"capture_mode": "stats"}}, {"interventions": CHANGES[:1]}):
+        _, records = _compiled(monkeypatch, loaded, **more)
+        assert records.queued == [STEPS - 2]
+
+
+def test_what_was_known_and_cannot_be_recorded_now_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = tiny("llama")
+    _compiled(monkeypatch, loaded)
+    records, refused = Records(), []
+
+    def once(work: Any, device: Any) -> Any:
+        if not refused:
+            refused.append(True)
+            raise RuntimeError("a kernel was not loaded")
+        return records(work, device)
+
+    monkeypatch.setattr(generate, "compiled_decode", lambda *given: CompiledDecode(*given, record=once))
+    _assert_close(steps(run(loaded, STEPS, compiled=True)), steps(run(loaded, STEPS)))
+    assert records.queued == [STEPS - 2]
+
+
+def test_tiles_are_refused() -> None:
+    with pytest.raises(BadRequest, match="A tile's cells are chosen outside of the device"):
+        Generation(tiny("llama"), request(compiled=True), {"capture_mode": "tile"})
+
+
 def test_a_model_on_the_cpu_is_refused() -> None:
     with pytest.raises(BadRequest, match="needs an NVIDIA card, and this model is on cpu"):
         Generation(tiny("llama"), request(compiled=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from numpy.typing import NDArray
@@ -13,11 +14,14 @@ from transformers.cache_utils import StaticLayer, StaticSlidingWindowLayer
 
 from neuronscope.capture.device_graph import DeviceGraph
 from neuronscope.capture.fused import cross
+from neuronscope.capture.run_taps import Learnt
 from neuronscope.capture.step_graph import Recorded
 from neuronscope.core.errors import BadRequest, WorkFailed
 from neuronscope.models.inspection.structure import text_config
 from neuronscope.models.loaded import LoadedModel
 
+_recorded: WeakKeyDictionary[LoadedModel, dict[str, Learnt]] = WeakKeyDictionary()
+"""Of each model the kinds of passes that were recorded once, and what their taps had learnt: the next run begins with it."""
 LEAVE_OUT = "Leave compiled out: runs without it go with every model and device."
 
 
@@ -36,16 +40,27 @@ class CompiledDecode:
         record: Callable[[Callable[[], Sequence[Tensor]], torch.device], Recorded] = DeviceGraph,
     ) -> None:
         self.cache = _static_cache(loaded, length)
-        self._device, self._record = loaded.device, record
+        self._loaded, self._device, self._record = loaded, loaded.device, record
         self._ids = torch.zeros(1, 1, dtype=torch.int64, device=loaded.device)
         self._ahead = False
         self.forget()
+
+    def learnt(self, kind: str) -> Learnt | None:
+        """What another run had learnt when it recorded passes of this ``kind``: then this one's need not be tried."""
+        found = _recorded.get(self._loaded, {}).get(kind)
+        self._known = found is not None
+        return found
+
+    def learn(self, kind: str, learnt: Learnt) -> None:
+        """Passes of this kind can be recorded."""
+        if self._graph is not None:
+            _recorded.setdefault(self._loaded, {})[kind] = learnt
 
     def forget(self) -> None:
         """What a pass computes has changed: record it anew."""
         self.rewind()
         self._graph: Recorded | None = None
-        self._tried = False
+        self._tried = self._known = False
 
     def step(self, ids: Tensor, work: Callable[[Tensor], Sequence[Tensor]]) -> list[NDArray[Any]]:
         """What ``work`` gives for the token ``ids [1, 1]``, on the CPU. ``work`` is called with a tensor of that token.
@@ -56,16 +71,19 @@ class CompiledDecode:
             self._ahead = False
             return self._graph.arrays()
         self._ids.copy_(ids)
-        if not self._tried:
+        if self._graph is None and (self._tried or self._known):
+            try:
+                self._graph = self._record(lambda: work(self._ids), self._device)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                if self._tried:
+                    reason = str(error).strip().partition("\n")[0].rstrip(".")[:200]
+                    raise WorkFailed(f"This model's pass can't be compiled: {reason}.", LEAVE_OUT) from error
+        if self._graph is None:
             # By itself first: a GPU loads each kernel when it is first used, which can't be recorded.
             self._tried = True
             return cross(work(self._ids))
-        if self._graph is None:
-            try:
-                self._graph = self._record(lambda: work(self._ids), self._device)
-            except RuntimeError as error:
-                reason = str(error).strip().partition("\n")[0][:200]
-                raise WorkFailed(f"This model's pass can't be compiled: {reason}.", LEAVE_OUT) from error
         self._graph.queue()
         return self._graph.arrays()
 

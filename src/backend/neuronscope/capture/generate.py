@@ -13,7 +13,7 @@ import torch
 
 from neuronscope.capture.attend import AttentionWatch
 from neuronscope.capture.block_rows import StepRows
-from neuronscope.capture.compiled import CompiledDecode, compiled_decode
+from neuronscope.capture.compiled import LEAVE_OUT, CompiledDecode, compiled_decode
 from neuronscope.capture.interventions import Interventions
 from neuronscope.capture.passes import Passes
 from neuronscope.capture.prompt import end_tokens, read_prompt
@@ -22,7 +22,7 @@ from neuronscope.capture.tiles import Tiles
 from neuronscope.capture.values import Lookup
 from neuronscope.capture.watch import Watch
 from neuronscope.core.address import Address
-from neuronscope.core.errors import InsufficientMemory, NeuronScopeError, WorkFailed
+from neuronscope.core.errors import BadRequest, InsufficientMemory, NeuronScopeError, WorkFailed
 from neuronscope.core.events import Done, Event, Failed, Phase, Receipt, Start, Step, Token
 from neuronscope.core.generation import GenerateRequest
 from neuronscope.core.ids import new_id
@@ -174,6 +174,8 @@ class Generation:
         )
 
     def _compiled(self) -> CompiledDecode:
+        if self._tiles is not None:
+            raise BadRequest("A tile's cells are chosen outside of the device, which can't be compiled.", LEAVE_OUT)
         length, limit = len(self.prompt.ids) + self._request.max_new_tokens, self._loaded.context_length
         return compiled_decode(self._loaded, length if limit is None else min(length, limit))
 

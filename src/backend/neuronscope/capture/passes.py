@@ -67,6 +67,7 @@ class Passes:
         self._pieced: PiecedPasses | None = None
         self._recorded_taps: tuple[list[Address], list[Tensor]] = ([], [])
         self._recorded_tallies: dict[str, Tally] = {}
+        self._kind = str((watch.names, attention.names, resolved))
         accepted = inspect.signature(loaded.model.forward).parameters
         # As transformers' own generation does: only the last position's logits, where the model can leave out the others.
         self._options: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
@@ -83,6 +84,8 @@ class Passes:
         self._cache = run_cache(self._loaded.model) if self._compiled is None else self._compiled.cache
         if self._compiled is None and self._loaded.device.type == "cuda":
             self._pieced = PiecedPasses(self._cache, self._loaded.device)
+        if self._compiled is not None and (learnt := self._compiled.learnt(self._kind)) is not None:
+            self._taps.begin_with(learnt)
         self._stack.enter_context(self._taps)
         self._stack.enter_context(self._attention)
         self._stack.callback(self._changes.remove)
@@ -205,7 +208,9 @@ class Passes:
             token, arrays = chosen[0], [*cross(chosen), *arrays]
         if self._taps.lost:
             compiled.forget()  # it is copied from now on
-        elif goes_on(int(arrays[0])):
+        elif not self._changes.in_force:
+            compiled.learn(self._kind, self._taps.learnt)
+        if not self._taps.lost and goes_on(int(arrays[0])):
             compiled.go_ahead(token.view(1, 1))
         self._attention.seen = pos0 + 1
         return Read(token, iter(arrays), self._last.shape[-1])

@@ -15,6 +15,8 @@ from neuronscope.capture.watch import Watch
 from neuronscope.core.address import Address
 from neuronscope.models.loaded import LoadedModel
 
+Learnt = tuple[frozenset[Address], dict[Address, Address]]
+"""What changes in place, and inputs that are the very tensor of another address."""
 COPIED_PASSES = 2
 """The prompt, and the first single token: what changes in place in one of them is copied ever after."""
 
@@ -24,7 +26,7 @@ class RunTaps:
 
     def __init__(self, loaded: LoadedModel, watch: Watch, shape: Sequence[int]) -> None:
         self._loaded, self._watch, self._shape = loaded, watch, shape
-        self._passes = 0
+        self._passes, self._copied_passes = 0, COPIED_PASSES
         self._on = False
         self._versions: list[tuple[Address, Tensor, int]] = []
         self._copied: set[Address] = set(watch.addresses)
@@ -36,6 +38,16 @@ class RunTaps:
         """What the last pass held."""
         self.lost: tuple[Address, ...] = ()
         """What the last pass changed in place before it could be read; it is copied from now on."""
+
+    @property
+    def learnt(self) -> Learnt:
+        """What was seen of the model's passes."""
+        return frozenset(self._changing), dict(self._same)
+
+    def begin_with(self, learnt: Learnt) -> None:
+        """Another run of the same model and points saw this, so that only the prompt is copied."""
+        self._changing, self._same = set(learnt[0]), dict(learnt[1])
+        self._copied_passes = 1
 
     def __enter__(self) -> Self:
         self._set(self._copied)
@@ -63,7 +75,7 @@ class RunTaps:
         if self._held is not None and not self._held.direct:
             self._same = {}
             self._set(self._changing)
-        if self._passes == COPIED_PASSES:
+        if self._passes == self._copied_passes:
             self._set(self._changing)
         self._passes += 1
         self._on = True
@@ -81,7 +93,8 @@ class RunTaps:
         if self._versions:
             self._changing.update(a for a, tensor, version in self._versions if tensor._version != version)
             same = self._inputs_that_are_outputs()
-            self._same = same if self._passes == 1 else {a: b for a, b in self._same.items() if same.get(a) == b}
+            first = self._passes == 1 and self._copied_passes > 1
+            self._same = same if first else {a: b for a, b in self._same.items() if same.get(a) == b}
             self._versions.clear()
         self.lost = ()
         if self._held is None:
@@ -119,7 +132,7 @@ class RunTaps:
     def _take(self, address: Address, tensor: Tensor) -> None:
         if not self._on:
             return
-        if self._passes <= COPIED_PASSES:
+        if self._passes <= self._copied_passes:
             if tensor.is_inference():
                 self._changing.add(address)  # such tensors count no versions
             else:
