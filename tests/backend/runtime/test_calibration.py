@@ -52,7 +52,7 @@ def bare_loss(scope: Scope, texts: list[str]) -> float:
     """transformers' own loss of whole texts, a mean over all their tokens but the first."""
     total = count = 0.0
     for text in texts:
-        ids = torch.tensor([scope.loaded.tokenizer(text)["input_ids"]])
+        ids = torch.tensor([scope.loaded.tokenizer(text)["input_ids"]], device=scope.loaded.device)
         total += float(scope.loaded.model(input_ids=ids, labels=ids).loss) * (ids.shape[1] - 1)
         count += ids.shape[1] - 1
     return total / count

@@ -45,7 +45,11 @@ def test_ten_models_in_turn_leave_no_more_than_a_twentieth(tmp_path: Path) -> No
         tiny_tokenizer(258).save_pretrained(tmp_path / f"m{seed}")
     command = [sys.executable, "-m", "support.ten_loads", str(tmp_path)]
     done = subprocess.run(
-        command, cwd=TESTS, env={**os.environ, "PYTHONPATH": str(TESTS)}, capture_output=True, text=True
+        command,
+        cwd=TESTS,
+        env={**os.environ, "PYTHONPATH": str(TESTS), "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout.splitlines()[-1])

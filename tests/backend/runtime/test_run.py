@@ -105,17 +105,17 @@ def test_the_trace_of_a_full_run_holds_all_that_was_read_in_order(scope: Scope) 
     assert found.trace is not None
     read = [*found.start.tokens, *found.tokens[:-1]]
     assert [*found.trace.inputs] == read
-    ids = torch.tensor([[token.id for token in read]])
+    ids = torch.tensor([[token.id for token in read]], device=scope.loaded.device)
     seen: list[torch.Tensor] = []
     projection = scope.loaded.model.model.layers[1].mlp.down_proj
     hook = projection.register_forward_pre_hook(lambda _module, args: seen.append(args[0][0]))
     with torch.no_grad():
         logits = scope.loaded.model(input_ids=ids).logits[0]
     hook.remove()
-    assert np.allclose(found.trace["mlp_act.1"], seen[0].numpy(), atol=1e-5)
+    assert np.allclose(found.trace["mlp_act.1"], seen[0].cpu().numpy(), atol=1e-5)
     assert found.trace["q.1"].shape == (len(read), 2, 8)
     # Of the prompt, a run computes the last token's logits only.
-    assert np.allclose(found.trace["logits"], logits[-6:].numpy(), atol=1e-4)
+    assert np.allclose(found.trace["logits"], logits[-6:].cpu().numpy(), atol=1e-4)
     table = found.trace.to_pandas("mlp_act.1")
     assert list(table.index) == [token.text for token in read]
     assert list(found.trace.to_pandas("logits").index) == [token.text for token in read[-6:]]

@@ -88,5 +88,6 @@ def test_mistakes_in_python_are_told_in_a_sentence(tiny_models: Path) -> None:
 
 
 def test_a_scope_says_in_what_it_is_held(tiny_models: Path) -> None:
-    assert repr(ns.load(tiny_models / "one")) == f"<Scope on {tiny_models / 'one'}: 2 layers of 24 neurons, float32>"
-    assert repr(ns.load(tiny_models / "one", quantization="nf4")).endswith("nf4 in float32>")
+    whole, four_bits = (ns.load(tiny_models / "one", quantization=q, device="cpu") for q in ("none", "nf4"))
+    assert repr(whole) == f"<Scope on {tiny_models / 'one'}: 2 layers of 24 neurons, float32>"
+    assert repr(four_bits).endswith("nf4 in float32>")
