@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from neuronscope.capture import step_entries
 from neuronscope.capture.generate import Generation
 from neuronscope.capture.lay_kernel import halve_bits
 from neuronscope.capture.step_sheet import StepSheet
@@ -103,6 +104,25 @@ def test_most_steps_go_the_short_way(
     _assert_equal(found, expected)
     # All but the prompt, the tokens by which the taps learn what is held, and one that is learnt from.
     assert short >= STEPS - 5
+
+
+@pytest.mark.parametrize("limit", [1_000, 1_600, 2_200, 2_800, 3_400, 4_000, 4_300, 5_000])
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_what_is_beyond_the_budget_goes_alike_by_every_way(
+    way: str, monkeypatch: pytest.MonkeyPatch, family: str, limit: int
+) -> None:
+    config = {"max_bytes_per_step": limit}
+    found, expected, short = _both(monkeypatch, way, tiny(family), PROMPTS[1], config)
+    _assert_equal(found, expected)
+    assert [step.dropped for step in found] == [step.dropped for step in expected]
+    monkeypatch.setattr(step_entries, "fit_tables", lambda *_given: None)
+    one_by_one = steps(run(tiny(family), STEPS, config, prompt=PROMPTS[1]))
+    for one, other in zip(found, one_by_one, strict=True):
+        assert list(one.entries) == list(other.entries)
+        assert one.dropped == other.dropped
+    gone = (found[-1].dropped or {"addresses": []})["addresses"]
+    if not any(name.startswith("attn_weights") for name in gone):
+        assert short >= STEPS - 4
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_the_trace_of_a_full_run_holds_all_that_was_read_in_order(scope: Scope) 
     assert list(table.index) == [token.text for token in read]
     assert list(found.trace.to_pandas("logits").index) == [token.text for token in read[-6:]]
     strongest, values = top_units(found.trace, "mlp_act.1", 5, "max")
-    expected = seen[0].numpy()[1:].max(axis=0)  # the first token is special, and does not count
+    expected = seen[0].cpu().numpy()[1:].max(axis=0)  # the first token is special, and does not count
     assert strongest.tolist() == np.argsort(-expected, kind="stable")[:5].tolist()
     assert values.shape == (5, len(read))
     assert top_units(found.trace, "logits", 3, "max")[1].shape == (3, 6)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from neuronscope.core.address import Address
@@ -17,10 +18,46 @@ TOP_BYTES = 8
 STAYS = "logits"
 
 
-def fits(tables: Sequence[EntryTable], beside: Sequence[Entry], top: int, resolved: Resolved) -> bool:
-    """Whether all of a step's entries, ``beside`` among them, are within the budget, so that :func:`fit` would drop nothing."""
-    size = sum([table.size for table in tables]) + sum([_bytes(entry) for entry in beside]) + top * TOP_BYTES
-    return size <= resolved.max_bytes_per_step
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What is kept of a step's tables: parts, each of the table whose number stands in ``sources``, and the note."""
+
+    parts: list[EntryTable]
+    sources: list[int]
+    dropped: dict[str, Any] | None
+
+
+def fit_tables(
+    tables: Sequence[EntryTable], names: Sequence[str], beside: Sequence[Entry], top: int, resolved: Resolved
+) -> Fitted | None:
+    """As :func:`fit` of all entries of the tables in the order of the names, with ``beside`` behind them, which stay.
+
+    ``None`` where it drops more than payloads, which is left to :func:`fit`.
+    """
+    total = sum([table.size for table in tables]) + sum([_bytes(entry) for entry in beside]) + top * TOP_BYTES
+    limit, policy = resolved.max_bytes_per_step, resolved.config.drop_policy
+    if total <= limit:
+        return Fitted(list(tables), list(range(len(tables))), None)
+    if policy != "drop_payload_keep_stats":
+        return None
+    note: dict[str, Any] = {"policy": policy, "bytes": total, "limit": limit, "addresses": []}
+    sizes = {name: table.payload_size // len(table.names) for table in tables if table.common for name in table.names}
+    for name in sorted((name for name in names if name in sizes), key=_rank):
+        if total <= limit:
+            break
+        total -= sizes[name]
+        note["addresses"].append(name)
+    gone, fitted = set(note["addresses"]), Fitted([], [], note)
+    for source, table in enumerate(tables):
+        kept = [n for n, name in enumerate(table.names) if name not in gone]
+        if len(kept) == len(table.names):
+            parts = [table]
+        else:
+            rest = [n for n, name in enumerate(table.names) if name in gone]
+            parts = [table.part(kept), replace(table.part(rest), common=None, columns={})]
+        fitted.parts.extend(part for part in parts if part.names)
+        fitted.sources.extend(source for part in parts if part.names)
+    return fitted
 
 
 def fit(entries: Sequence[Entry], top: int, resolved: Resolved) -> tuple[tuple[Entry, ...], dict[str, Any] | None]:
@@ -49,7 +86,7 @@ def _bytes(entry: Entry) -> int:
 
 def _without_payloads(entries: Sequence[Entry], total: int, note: dict[str, Any]) -> tuple[Entry, ...]:
     found = list(entries)
-    for n in sorted(range(len(found)), key=_rank(found)):
+    for n in sorted(range(len(found)), key=lambda n: _rank(found[n].address)):
         entry = found[n]
         if total <= note["limit"]:
             break
@@ -61,16 +98,14 @@ def _without_payloads(entries: Sequence[Entry], total: int, note: dict[str, Any]
     return tuple(found)
 
 
-def _rank(entries: Sequence[Entry]) -> Callable[[int], tuple[int, int]]:
+@cache
+def _rank(name: str) -> tuple[int, int]:
+    """By which payloads go: the lowest first."""
+    address = Address.parse(name)
     order = {point: n for n, point in enumerate(DROP_ORDER, start=1)}
-
-    def rank(n: int) -> tuple[int, int]:
-        address = Address.parse(entries[n].address)
-        last = len(DROP_ORDER) + 1
-        place = last if address.point == "attn_weights" else order.get(address.point, 0)
-        return place, -(address.layer or 0)
-
-    return rank
+    last = len(DROP_ORDER) + 1
+    place = last if address.point == "attn_weights" else order.get(address.point, 0)
+    return place, -(address.layer or 0)
 
 
 def _without_layers(

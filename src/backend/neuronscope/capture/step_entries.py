@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -10,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from neuronscope.capture.attend import AttentionWatch
-from neuronscope.capture.budget import fit, fits
+from neuronscope.capture.budget import fit, fit_tables
 from neuronscope.capture.step_sheet import StepSheet
 from neuronscope.capture.watch import Watch
 from neuronscope.core.events import Entry
@@ -56,16 +57,17 @@ class StepEntries:
             beside = _top_logits(ids, raw, vocabulary)
             data = b"".join((sheet.data.data, *[pack_entry(entry, entry.payload) for entry in beside]))
             size = sheet.size + sum([size_of(entry.payload) for entry in beside])
-            return PackedEntries(data, sheet.count + len(beside), size), None
+            return PackedEntries(data, sheet.count + len(beside), size), copy.deepcopy(self._sheet.dropped)
         watched = self._watch.tables(arrays)
         seen = [] if watched is not None else self._watch.entries(arrays)
         tables = [*(watched or ()), *self._attention.tables(arrays)]
         if watched is not None and not self._with_logits:
             beside = _top_logits(ids, raw, vocabulary)
             stored_apart = any(table.common is not None and table.common["kind"] in WHOLE for table in tables)
-            if not stored_apart and fits(tables, beside, len(ids), self._resolved):
-                self._sheet.learn(tables, self._names, len(beside))
-                return self._packer.pack(tables, self._names, beside), None
+            fitted = None if stored_apart else fit_tables(tables, self._names, beside, len(ids), self._resolved)
+            if fitted is not None:
+                self._sheet.learn(fitted, self._names, len(beside))
+                return self._packer.pack(fitted.parts, self._names, beside), fitted.dropped
         seen += [entry for table in tables for entry in table.entries()]
         entries = _with_top_logits(in_order(seen, self._names), ids, raw, vocabulary)
         return fit(entries, len(ids), self._resolved)

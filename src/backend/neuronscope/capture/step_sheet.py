@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronscope.capture.attend import TOP_KEYS, AttentionWatch
+from neuronscope.capture.budget import Fitted
 from neuronscope.capture.watch import Group, Watch
 from neuronscope.core.address import Address
 from neuronscope.core.trace_config import Resolved
 from neuronscope.models.attention import AttentionCall
 from neuronscope.traces.payloads import index_dtype
 from neuronscope.traces.sheet import Sheet, packed_size
-from neuronscope.traces.tables import EntryTable
 
 if TYPE_CHECKING:
     from neuronscope.capture.step_work import StepWork
@@ -44,6 +44,9 @@ class StepSheet:
         self._count = resolved.topk if config.capture_mode == "topk" else None
         self._sheet: Sheet | None = None
         self._work: StepWork | None = None
+        self._sources: list[tuple[int, NDArray[Any]]] = []
+        self.dropped: dict[str, Any] | None = None
+        """What of steps that go the short way goes beyond their budget."""
         self._learnt: _Pattern = ([], [])
         self._seen: _Pattern | None = None
 
@@ -98,10 +101,10 @@ class StepSheet:
             heads.append((np.ascontiguousarray(keys[..., top]), np.ascontiguousarray(weights[..., top]), entropy))
         return self._sheet if self._lay(self._sheet, groups, rows, heads, [form[2] for form in forms]) else None
 
-    def learn(self, tables: Sequence[EntryTable], names: Sequence[str], beside: int) -> None:
-        """Take the step that just went the long way, nothing dropped, as the pattern of those to come.
+    def learn(self, fitted: Fitted, names: Sequence[str], beside: int) -> None:
+        """Take the step that just went the long way as the pattern of those to come.
 
-        ``tables`` are those that the watches made of it; ``beside`` more entries follow them.
+        ``fitted`` is what was kept of the tables that the watches made of it; ``beside`` more entries follow them.
         """
         if self._seen is None:
             return
@@ -109,9 +112,15 @@ class StepSheet:
         self._sheet = self._work = None
         # One table for each group, of the dtype that was asked for, but where some values were beyond float16.
         dtypes = {None, "f16" if self._halves else "f32"}
-        as_asked = all((table.common or {}).get("dtype") in dtypes for table in tables)
-        if as_asked and len(tables) == len(groups) + len(calls):
-            self._sheet = Sheet(tables, names, beside)
+        parts = list(zip(fitted.sources, fitted.parts, strict=True))
+        as_asked = all((table.common or {}).get("dtype") in dtypes for _, table in parts)
+        # Attention that lost its payload still tells in its shape how far it looked: that goes the long way.
+        looked = [table for source, table in parts if source >= len(groups)]
+        whole = len(looked) == len(calls) and all(table.common is not None for table in looked)
+        if as_asked and whole and max(fitted.sources, default=-1) + 1 == len(groups) + len(calls):
+            self._sheet = Sheet(fitted.parts, names, beside)
+            self._sources = [(source, np.asarray(table.rows)) for source, table in parts if source < len(groups)]
+            self.dropped = fitted.dropped
 
     def _pattern(
         self, groups: Sequence[Group], addresses: list[list[Address]], heads: list[int], counts: list[int]
@@ -139,11 +148,22 @@ class StepSheet:
         from neuronscope.capture.lay_kernel import lay_rows, lay_summaries
 
         seen, places = self._attention.seen, iter(sheet.places)
-        for group, numbers, place in zip(groups, rows, places, strict=False):
+        for (source, order), place in zip(self._sources, places, strict=False):
+            stats, indices, values = rows[source]
+            if not place.columns:
+                indices, values = indices[:, :0], values[:, :0]
             places_of = place.columns.get("values", 0), place.columns.get("indices", 0)
-            short = self._halves, index_dtype(group.width) == "u16"
-            order = np.asarray(group.places)
-            if not lay_rows(sheet.data, place.starts, order, places_of, place.stats, short, *numbers):
+            short = self._halves, index_dtype(groups[source].width) == "u16"
+            if not lay_rows(
+                sheet.data,
+                place.starts,
+                order,
+                places_of,
+                place.stats,
+                short,
+                stats,
+                *map(np.ascontiguousarray, (indices, values)),
+            ):
                 return False
         for count, numbers, place in zip(counts, heads, places, strict=True):
             columns = place.columns

@@ -141,8 +141,10 @@ class EntryPacker:
         whole, holes = found
         columns: list[NDArray[Any]] = []
         if table.stats is not None:
-            columns += list(table.stats.astype(">f8").view(np.uint8).reshape(height, len(STATS), 8).transpose(1, 0, 2))
-        columns += [np.ascontiguousarray(c).reshape(height, -1).view(np.uint8) for c in table.columns.values()]
+            columns += list(
+                table.stats[:height].astype(">f8").view(np.uint8).reshape(height, len(STATS), 8).transpose(1, 0, 2)
+            )
+        columns += [np.ascontiguousarray(c[:height]).reshape(height, -1).view(np.uint8) for c in table.columns.values()]
         for hole, column in zip(holes, columns, strict=True):
             whole[:, hole] = column
         data, width = whole.tobytes(), whole.shape[1]

@@ -42,6 +42,11 @@ class EntryTable:
         """Bytes that the entries count for in a step's budget."""
         return self.payload_size + (0 if self.stats is None else len(self.names) * STATS_BYTES)
 
+    def part(self, chosen: Sequence[int]) -> EntryTable:
+        """The ``chosen`` of its entries, over the same columns."""
+        names, shapes, rows = ([every[n] for n in chosen] for every in (self.names, self.shapes, self.rows))
+        return replace(self, names=names, shapes=shapes, rows=rows)  # type: ignore[arg-type]  # of three types
+
     def entries(self) -> Iterator[Entry]:
         """The entries one by one."""
         stats = [] if self.stats is None else [stats_map(*row) for row in self.stats.tolist()]
@@ -94,9 +99,7 @@ def by_shape(table: EntryTable) -> list[EntryTable]:
     """The entries of each shape as a table of their own, over the same columns."""
     found: list[EntryTable] = []
     for shape in dict.fromkeys(table.shapes):
-        mine = [n for n, one in enumerate(table.shapes) if one == shape]
-        names, rows = [table.names[n] for n in mine], [table.rows[n] for n in mine]
-        found.append(replace(table, names=names, shapes=[shape] * len(mine), rows=rows))
+        found.append(table.part([n for n, one in enumerate(table.shapes) if one == shape]))
     return found
 
 
