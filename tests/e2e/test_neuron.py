@@ -101,7 +101,12 @@ def test_a_group_is_saved_from_neighbours_and_opened(page: Page, running: Progra
         "href", re.compile(r"/indexes\?.*index=x_")
     )
     page.keyboard.press("Escape")
-    page.get_by_label("Delete the group digits of sums").click()
+    page.get_by_label("Rename the group digits of sums").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("sums")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="sums", exact=True)).to_be_visible()
+    page.get_by_label("Delete the group sums").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("Which neuron?")).to_be_visible()
     assert running.get("/api/groups", model_id=BUNDLED)["groups"] == []

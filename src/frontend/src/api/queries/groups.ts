@@ -28,17 +28,17 @@ export function useSaveGroup() {
   });
 }
 
-/** Adds units to a group, or takes some out. */
+/** Renames a group, adds units to it, or takes some out. */
 export function useChangeGroup(groupId: string) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (body: GroupChange) =>
       unwrap(client.PATCH("/api/groups/{group_id}", { params: { path: { group_id: groupId } }, body })),
-    onSuccess: (changed) => {
+    onSuccess: (changed, { add = [], remove = [] }) => {
       queries.setQueryData(["group", groupId], changed);
       queries.invalidateQueries({ queryKey: ["groups"] });
       // What went with the units of before does not go with these.
-      queries.invalidateQueries({ queryKey: ["neuron", "neighbours"] });
+      if (add.length + remove.length > 0) queries.invalidateQueries({ queryKey: ["neuron", "neighbours"] });
     },
   });
 }

@@ -5,6 +5,7 @@ import { useGroups, useSaveGroup } from "@/api/queries/groups";
 import type { Group as GroupOut, GroupRequest } from "@/api/types";
 import { Dialog } from "@/components/Dialog";
 import { ErrorNote } from "@/components/Notice";
+import { MOST_NAME, nameFault } from "@/lib/groups";
 import { useGroupHref, useModelId } from "@/state/address";
 
 /** Units that can be left out one by one; further ones are taken together. */
@@ -53,6 +54,7 @@ interface FormProps {
 function Form({ units, pending, error, onSave, onClose }: FormProps) {
   const groups = useGroups(useModelId());
   const [name, setName] = useState("");
+  const [fault, setFault] = useState<string | null>(null);
   const [chosen, setChosen] = useState([...units]);
   const [withId, setWithId] = useState("");
   const others = groups.data?.groups ?? [];
@@ -60,7 +62,9 @@ function Form({ units, pending, error, onSave, onClose }: FormProps) {
   const all = [...new Set([...chosen, ...added])];
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    onSave(name.trim(), all);
+    const found = nameFault(name, others);
+    setFault(found);
+    if (!found) onSave(name.trim(), all);
   };
   return (
     <form onSubmit={submit}>
@@ -68,10 +72,14 @@ function Form({ units, pending, error, onSave, onClose }: FormProps) {
         <TextInput
           label="Name"
           placeholder="What these units have in common"
-          maxLength={200}
+          maxLength={MOST_NAME}
           data-autofocus
           value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
+          error={fault}
+          onChange={(event) => {
+            setName(event.currentTarget.value);
+            setFault(null);
+          }}
         />
         <ScrollArea.Autosize mah={220} type="auto">
           <Checkbox.Group label="Units" value={chosen} onChange={setChosen}>

@@ -10,6 +10,7 @@ import { ErrorNote } from "@/components/Notice";
 import { formatAgo } from "@/lib/format";
 import { patchSearch } from "@/lib/url";
 import { useModelId, usePatch } from "@/state/address";
+import { GroupName } from "./GroupName";
 import { IndexChoice } from "./IndexChoice";
 import classes from "./Neuron.module.css";
 import { SteerMenu } from "./SteerMenu";
@@ -26,7 +27,7 @@ const MADE: Record<string, string> = {
   clustering: "made by a clustering",
 };
 
-/** The group's name, where it comes from, and the ways to copy and delete it. */
+/** The group's name, where it comes from, and the ways to rename, copy and delete it. */
 export function GroupHeader({ group, indexes, indexId }: HeaderProps) {
   const modelId = useModelId();
   const [doomed, setDoomed] = useState(false);
@@ -44,7 +45,7 @@ export function GroupHeader({ group, indexes, indexId }: HeaderProps) {
             <IconArrowLeft size={16} />
           </ActionIcon>
         </Tooltip>
-        <h1 className={classes.groupName}>{group.name}</h1>
+        <GroupName key={group.group_id} group={group} />
       </Group>
       <Text size="xs" c="dimmed">
         {count} {count === 1 ? "unit" : "units"} of {group.model_id}, {MADE[group.made_by]}{" "}

@@ -129,6 +129,17 @@ describe("saving a group", () => {
     });
   });
 
+  it("asks for another name where one is taken", async () => {
+    renderAt("/neuron?unit=mlp_act.0:7", <NeuronView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Groups" }));
+    await userEvent.click(await screen.findByText("Save it in a group…"));
+    const field = await screen.findByLabelText("Name");
+    await screen.findByLabelText("Together with those of");
+    await userEvent.type(field, "sums{Enter}");
+    expect(field).toHaveAccessibleDescription("Another group of this model has this name.");
+    expect(asked("/api/groups", "POST")).toBeUndefined();
+  });
+
   it("says why one was refused", async () => {
     server.on("POST /api/groups", failure(400, "bad_address", "Unit 99 is out of range."));
     renderAt("/neuron?unit=mlp_act.0:7", <NeuronView />);
@@ -147,6 +158,63 @@ it("are listed where no unit is named, and in the unit's menu with what holds it
   renderAt("/neuron?unit=mlp_act.0:7", <NeuronView />);
   await userEvent.click(await screen.findByRole("button", { name: "Groups" }));
   expect(await screen.findByText("2 units, this one among them")).toBeVisible();
+});
+
+describe("a group’s name", () => {
+  const rename = async () => {
+    await userEvent.click(await screen.findByRole("button", { name: "Rename the group sums" }));
+    return screen.findByLabelText("Name of the group");
+  };
+
+  it("is changed in its place, by keys alone", async () => {
+    server.on(`PATCH /api/groups/${GROUP_ID}`, { body: { ...group, name: "digits" } });
+    renderAt(AT, <NeuronView />);
+    (await screen.findByRole("button", { name: "Rename the group sums" })).focus();
+    // What is there is selected: typing replaces it.
+    await userEvent.keyboard("{Enter}");
+    await expectAccessible(document.body);
+    await userEvent.keyboard(" digits {Enter}");
+    expect(await screen.findByRole("heading", { name: "digits" })).toBeVisible();
+    expect(asked(`/api/groups/${GROUP_ID}`, "PATCH")?.body).toEqual({ name: "digits" });
+    expect(screen.getByRole("button", { name: "Rename the group digits" })).toHaveFocus();
+  });
+
+  it("stays on Escape, and where it is the same", async () => {
+    renderAt(AT, <NeuronView />);
+    await userEvent.type(await rename(), "x{Escape}");
+    expect(screen.getByRole("heading", { name: "sums" })).toBeVisible();
+    expect(screen.getByRole("button", { name: "Rename the group sums" })).toHaveFocus();
+    await userEvent.type(await rename(), "{Enter}");
+    expect(screen.getByRole("heading", { name: "sums" })).toBeVisible();
+    expect(asked(`/api/groups/${GROUP_ID}`, "PATCH")).toBeUndefined();
+  });
+
+  it("is none where it is empty or another group’s", async () => {
+    server.on("GET /api/groups", { body: { groups: [group, { ...group, group_id: "g_2", name: "verse" }] } });
+    renderAt(AT, <NeuronView />);
+    const field = await rename();
+    await userEvent.clear(field);
+    await userEvent.keyboard("{Enter}");
+    expect(field).toHaveAccessibleDescription("A group needs a name.");
+    await userEvent.keyboard("verse");
+    expect(field).not.toHaveAccessibleDescription();
+    await userEvent.keyboard("{Enter}");
+    expect(field).toHaveAccessibleDescription("Another group of this model has this name.");
+    expect(field).toHaveFocus();
+    expect(asked(`/api/groups/${GROUP_ID}`, "PATCH")).toBeUndefined();
+  });
+
+  it("can be typed again where the server refuses it", async () => {
+    server.on(`PATCH /api/groups/${GROUP_ID}`, failure(404, "not_found", "There is no such group."));
+    renderAt(AT, <NeuronView />);
+    const field = await rename();
+    await userEvent.clear(field);
+    await userEvent.keyboard("digits{Enter}");
+    await waitFor(() =>
+      expect(field).toHaveAccessibleDescription(/There is no such group\. Do something else\./),
+    );
+    expect(field).toHaveValue("digits");
+  });
 });
 
 describe("a group’s members", () => {
