@@ -66,6 +66,15 @@ def guarded(running: Program) -> Iterator[str]:
     running.client.delete("/api/calibrations", params={"model_id": BUNDLED}).raise_for_status()
 
 
+def test_that_no_unit_is_protected_is_an_answer_and_no_error(page: Page, running: Program) -> None:
+    running.post("/api/models/load", model_id=BUNDLED)
+    failed: list[str] = []
+    page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
+    page.goto(f"{running.base}/live")
+    expect(page.get_by_text(re.compile("^None is known"))).to_be_visible()
+    assert failed == []
+
+
 def test_a_protected_unit_is_marked_and_changed_only_knowingly(page: Page, running: Program, guarded: str) -> None:
     page.goto(f"{running.base}/live?layer=2&unit={guarded}")
     expect(page.get_by_text(re.compile("^Protected: ablating it alone raises the loss by"))).to_be_visible()

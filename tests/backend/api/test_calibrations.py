@@ -29,6 +29,7 @@ def test_the_job_says_what_is_kept(server: Any, client: httpx.Client, job: dict[
     assert found["protected"]
     assert all(one["rise"] > 1e-9 for one in found["protected"])
     assert client.get("/api/calibrations", params=QUERY).json() == found
+    assert client.get("/api/calibrations/kept", params=QUERY).json() == {"calibration": found}
     kept = server.services.engine.run("local/two", lambda loaded: loaded.key)
     assert found["model_key"] == kept
 
@@ -38,6 +39,13 @@ def test_a_forgotten_calibration_is_gone(client: httpx.Client, job: dict[str, An
     for gone in (client.get("/api/calibrations", params=QUERY), client.delete("/api/calibrations", params=QUERY)):
         assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
         assert "not been calibrated" in gone.json()["error"]["message"]
+    none = client.get("/api/calibrations/kept", params=QUERY)
+    assert (none.status_code, none.json()) == (200, {"calibration": None})
+
+
+def test_of_a_model_that_is_not_there_nothing_is_kept_either(client: httpx.Client) -> None:
+    answer = client.get("/api/calibrations/kept", params={"model_id": "local/three"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
 def test_the_same_wish_is_one_job_and_it_can_be_cancelled(server: Any, client: httpx.Client) -> None:

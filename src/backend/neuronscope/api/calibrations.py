@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from neuronscope.api import corpora
 from neuronscope.api.reply import job_out
-from neuronscope.api.schemas.calibrations import CalibrationOut, CalibrationRequest, Forgotten
+from neuronscope.api.schemas.calibrations import CalibrationOut, CalibrationRequest, Forgotten, KeptCalibration
 from neuronscope.api.schemas.jobs import JobOut
 from neuronscope.api.services import Services
 from neuronscope.core.errors import BadRequest
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
     from neuronscope.corpus.readers import Corpus
 
 
-def kept(services: Services, model_id: str | None) -> CalibrationOut:
+def found(services: Services, model_id: str | None) -> CalibrationOut:
     """What was found for these very weights; :class:`~neuronscope.core.errors.NotFound` where nobody has looked."""
     # Not on the model's own thread: what is kept must not wait for what runs there.
     loaded = services.engine.load(services.present(model_id))
     return CalibrationOut.model_validate(asdict(calibration.find(services.workspace, loaded)))
+
+
+def kept(services: Services, model_id: str | None) -> KeptCalibration:
+    """The same for who only wants to know whether anybody has looked: to that, none is an answer and no error."""
+    loaded = services.engine.load(services.present(model_id))
+    one = calibration.kept(services.workspace, loaded.key)
+    return KeptCalibration.model_validate({"calibration": None if one is None else asdict(one)})
 
 
 def forget(services: Services, model_id: str | None) -> Forgotten:

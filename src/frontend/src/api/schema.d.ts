@@ -786,13 +786,30 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The protected units of a model, as they were found */
+        /** The protected units of a model, as they were found; 404 where it was never calibrated */
         get: operations["get_calibration"];
         put?: never;
         /** Start ablating units one by one; the job's result lists those whose loss rises beyond the bound */
         post: operations["create_calibration"];
         /** Forget a model's calibration: none of its units is protected any more */
         delete: operations["delete_calibration"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calibrations/kept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The protected units of a model, as they were found, or null where it was never calibrated */
+        get: operations["get_kept_calibration"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -3327,6 +3344,11 @@ export interface components {
              * @description Nats a token by which the loss rises when it alone is ablated; null where the loss is no number any more.
              */
             rise: number | null;
+        };
+        /** KeptCalibration */
+        KeptCalibration: {
+            /** @description Null where nobody has looked: then no unit is protected. */
+            calibration: components["schemas"]["CalibrationOut"] | null;
         };
         /** CalibrationRequest */
         CalibrationRequest: {
@@ -6306,6 +6328,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Forgotten"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_kept_calibration: {
+        parameters: {
+            query?: {
+                model_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptCalibration"];
                 };
             };
             /** @description Unprocessable Entity */

@@ -281,6 +281,7 @@ export const everyday = {
   "GET /api/indexes": { body: { indexes: [] } },
   "GET /api/analyses": { body: { analyses } },
   "GET /api/groups": { body: { groups: [] } },
+  "GET /api/calibrations/kept": { body: { calibration: null } },
   "GET /api/neurons/writes": { body: writes },
   "GET /api/models/card": { body: card },
 };

@@ -7,7 +7,13 @@ from flask import Response
 from neuronscope.api import calibrations
 from neuronscope.api.reply import reply
 from neuronscope.api.routes.common import blueprint, services
-from neuronscope.api.schemas.calibrations import CalibrationOut, CalibrationQuery, CalibrationRequest, Forgotten
+from neuronscope.api.schemas.calibrations import (
+    CalibrationOut,
+    CalibrationQuery,
+    CalibrationRequest,
+    Forgotten,
+    KeptCalibration,
+)
 from neuronscope.api.schemas.jobs import JobOut
 
 api = blueprint("calibrations", "Units that a model can't do without, and that interventions leave alone.")
@@ -15,7 +21,13 @@ api = blueprint("calibrations", "Units that a model can't do without, and that i
 
 @api.get("/calibrations", responses={200: CalibrationOut})
 def get_calibration(query: CalibrationQuery) -> Response:
-    """The protected units of a model, as they were found"""
+    """The protected units of a model, as they were found; 404 where it was never calibrated"""
+    return reply(calibrations.found(services(), query.model_id))
+
+
+@api.get("/calibrations/kept", responses={200: KeptCalibration})
+def get_kept_calibration(query: CalibrationQuery) -> Response:
+    """The protected units of a model, as they were found, or null where it was never calibrated"""
     return reply(calibrations.kept(services(), query.model_id))
 
 

@@ -60,6 +60,11 @@ class CalibrationOut(Answer):
     """Default points that can't be ablated in this model, with the reasons."""
 
 
+class KeptCalibration(Answer):
+    calibration: CalibrationOut | None
+    """Null where nobody has looked: then no unit is protected."""
+
+
 class Forgotten(Answer):
     forgotten: str
     """The model whose units are no longer protected."""

@@ -1,18 +1,13 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { ApiError, client, unwrap } from "../client";
+import { client, unwrap } from "../client";
 
 /** What is known of the units that a model can't do without; null where nobody has looked. Asking loads the model. */
 export const useCalibration = (modelId: string, enabled: boolean) =>
   useQuery({
     queryKey: ["calibration", modelId],
     queryFn: async ({ signal }) => {
-      const answer = unwrap(
-        client.GET("/api/calibrations", { params: { query: { model_id: modelId } }, signal }),
-      );
-      return answer.catch((error: unknown) => {
-        if (error instanceof ApiError && error.code === "not_found") return null;
-        throw error;
-      });
+      const query = { model_id: modelId };
+      return (await unwrap(client.GET("/api/calibrations/kept", { params: { query }, signal }))).calibration;
     },
     enabled,
     staleTime: 60_000,

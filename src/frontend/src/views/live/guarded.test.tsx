@@ -20,7 +20,7 @@ beforeEach(() => {
   fakeServer({
     ...everyday,
     [`GET /api/traces/${TRACE_ID}`]: { body: trace({ closed: false }) },
-    "GET /api/calibrations": { body: { protected: [{ unit: UNIT, rise: 0.73 }] } },
+    "GET /api/calibrations/kept": { body: { calibration: { protected: [{ unit: UNIT, rise: 0.73 }] } } },
   });
 });
 

@@ -38,7 +38,7 @@ it("starts a calibration, follows it, and shows what it found", async () => {
   expect(await screen.findByRole("button", { name: /^Cancel: Calibration/ })).toBeVisible();
   expect(screen.queryByRole("button", { name: "Find them" })).toBeNull();
   await expectAccessible(document.body);
-  server.on("GET /api/calibrations", { body: found });
+  server.on("GET /api/calibrations/kept", { body: { calibration: found } });
   server.on(`GET ${JOB}`, { body: { ...calibration, state: "done", result: found } });
   await userEvent.click(await screen.findByRole("button", { name: "mlp_act.1:3" }, { timeout: 4000 }));
   expect(window.location.search).toContain("unit=mlp_act.1:3&layer=1");

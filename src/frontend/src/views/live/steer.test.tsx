@@ -42,7 +42,7 @@ it("says why a group can't be steered", async () => {
 
 it("asks first where the unit is protected", async () => {
   const protectedUnit = { unit: "mlp_act.1:3", rise: 0.5 };
-  server.on("GET /api/calibrations", { body: { protected: [protectedUnit] } });
+  server.on("GET /api/calibrations/kept", { body: { calibration: { protected: [protectedUnit] } } });
   renderAt("/live?unit=mlp_act.1:3&steer=ablate", <LiveView />);
   expect(await screen.findByRole("button", { name: "Ablate it anyway" })).toBeVisible();
   expect(useLive.getState().wanted).toEqual([]);
