@@ -17,6 +17,8 @@ export interface GenerateRequest {
   config?: { capture_mode: string };
   /** Steps a second at most. */
   pace?: number;
+  /** One CUDA graph a token; refused where the model can't. */
+  compiled?: boolean;
   interventions?: readonly Change[];
 }
 

@@ -1,14 +1,18 @@
-import { NativeSelect, NumberInput, SimpleGrid, Text } from "@mantine/core";
-import { usePatch } from "@/state/address";
+import { NativeSelect, NumberInput, SimpleGrid, Switch, Text } from "@mantine/core";
+import { useModels } from "@/api/queries/models";
+import { useModelId, usePatch } from "@/state/address";
 import classes from "./Chat.module.css";
 import { DEFAULTS, KEEP_LABELS, KEEPS, MOST_TOKENS, SLOWEST, useOptions } from "./options";
+import { onGpu } from "./useSend";
 
 /**
  * How tokens are chosen, how many and how fast, and what is kept of them; in the address. A part of the chat's own column:
  * what is said there stays in sight while one sets it.
  */
 export function RunSettings({ id }: { id: string }) {
-  const { tokens, temperature, topK, topP, seed, keep, pace } = useOptions();
+  const { tokens, temperature, topK, topP, seed, keep, pace, compiled } = useOptions();
+  const modelId = useModelId();
+  const entry = useModels().data?.models.find((one) => one.model_id === modelId);
   const patch = usePatch();
   const set = (key: string, fallback?: number) => (value: number | string) =>
     patch({ [key]: value === "" || value === fallback ? null : value });
@@ -85,6 +89,16 @@ export function RunSettings({ id }: { id: string }) {
             patch({ keep: event.currentTarget.value === "topk" ? null : event.currentTarget.value })
           }
         />
+        {onGpu(entry) && (
+          <Switch
+            size="xs"
+            style={{ gridColumn: "1 / -1" }}
+            label="Compiled"
+            description="One CUDA graph a token: faster, with other last digits than a run without it."
+            checked={compiled}
+            onChange={(event) => patch({ compiled: event.currentTarget.checked ? "1" : null })}
+          />
+        )}
       </SimpleGrid>
       <Text size="xs" c="dimmed" mt="xs">
         Temperature 0 takes the likeliest token each time. Above it tokens are drawn, the same ones for the

@@ -53,6 +53,8 @@ export interface LiveOptions {
   keep: Keep;
   /** Tokens a second at most; null for as fast as the model can. */
   pace: number | null;
+  /** One CUDA graph a token. */
+  compiled: boolean;
 }
 
 function readReal(params: URLSearchParams, key: string, least: number, most: number): number | null {
@@ -86,6 +88,7 @@ export function readOptions(params: URLSearchParams): LiveOptions {
     seed: readWhole(params, "seed", 0),
     keep: readChoice(params, "keep", KEEPS, "topk"),
     pace: readReal(params, "pace", SLOWEST, 1000),
+    compiled: params.get("compiled") === "1",
   };
 }
 

@@ -1,5 +1,6 @@
 import { useCallback } from "react";
 import { useModelCard, useModels } from "@/api/queries/models";
+import type { ModelEntry } from "@/api/types";
 import type { Message } from "@/lib/liveEvents";
 import { type Run, saidBy } from "@/lib/run";
 import { useModelId } from "@/state/address";
@@ -19,6 +20,11 @@ export interface Sending {
   noTemplate: boolean;
 }
 
+/** Whether a model's passes can be compiled where it is. */
+export function onGpu(entry: ModelEntry | undefined): boolean {
+  return entry?.loaded_as?.device.startsWith("cuda") ?? false;
+}
+
 export function useSend(): Sending {
   const modelId = useModelId();
   const options = useOptions();
@@ -29,6 +35,7 @@ export function useSend(): Sending {
   const noTemplate = card.data?.has_chat_template === false;
   const plain = options.plain || noTemplate;
   const { tokens, temperature, topK, topP, seed, keep, pace } = options;
+  const compiled = options.compiled && onGpu(entry);
   const sendText = useCallback(
     (text: string) => {
       if (text.trim() === "") return;
@@ -41,11 +48,12 @@ export function useSend(): Sending {
         ...(seed !== null && { seed }),
         ...(keep !== "topk" && { config: { capture_mode: keep } }),
         ...(pace !== null && { pace }),
+        ...(compiled && { compiled }),
       };
       const messages = [...historyOf(useLive.getState().run), { role: "user", content: text }];
       send({ ...settings, ...(plain ? { prompt: text } : { messages }) }, text);
     },
-    [modelId, tokens, temperature, topK, topP, seed, keep, pace, plain],
+    [modelId, tokens, temperature, topK, topP, seed, keep, pace, compiled, plain],
   );
   return { send: sendText, plain, noTemplate };
 }
