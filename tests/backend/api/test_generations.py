@@ -65,6 +65,16 @@ def test_a_pace_that_is_none_is_refused(live: Any, pace: Any) -> None:
     assert "pace" in answer.text
 
 
+def test_a_compiled_run_is_refused_where_the_model_is_on_no_card(live: Any) -> None:
+    model = next(m for m in live.client.get("/api/models").json()["models"] if m["model_id"] == BODY["model_id"])
+    if model["loaded"] and model["loaded_as"]["device"].startswith("cuda"):
+        pytest.skip("the model is on a card")
+    answer = live.client.post("/api/generations", json={**BODY, "compiled": True})
+    assert answer.status_code == 400
+    assert "needs an NVIDIA card" in answer.json()["error"]["message"]
+    assert "Leave compiled out" in answer.json()["error"]["hint"]
+
+
 def test_tiles_are_asked_for_over_rest_and_the_socket(live: Any) -> None:
     config = {"capture_mode": "tile", "tile": "random", "tile_size": [4, 6], "points": ["mlp_act"]}
     trace_id = begin(live, max_new_tokens=3, config=config)

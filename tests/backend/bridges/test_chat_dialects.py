@@ -108,6 +108,7 @@ def test_a_run_that_was_stopped_before_it_began_asks_nothing(openai: Scripted) -
     [
         ({"top_k": 4}, "top_k"),
         ({"ignore_eos": True}, "beyond"),
+        ({"compiled": True}, "runs its model as it will"),
         ({"stop": (7,)}, "token ids"),
         ({"prompt": ""}, "empty"),
     ],

@@ -220,6 +220,7 @@ def test_a_conversation_goes_through_the_chat_template(bundled: LoadedModel) -> 
         ({"messages": ({"role": "user", "content": "Hi"},), "prompt": None}, {}, BadRequest),
         ({"stop": ("two words",)}, {}, BadRequest),
         ({"stop": (999,)}, {}, BadRequest),
+        ({"compiled": True}, {}, BadRequest),
         ({"prompt": "a" * 70}, {}, TooLarge),
         ({}, {"points": ("mlp_pre",)}, PointUnavailable),
         ({}, {"points": ("mlp_act.3",)}, BadAddress),
@@ -231,6 +232,12 @@ def test_what_can_not_be_run_is_refused_before_it_begins(
 ) -> None:
     with pytest.raises(error):
         Generation(llama, request(**options), config)
+
+
+@pytest.mark.parametrize("name", ["ignore_eos", "compiled"])
+def test_a_switch_is_true_or_false(name: str) -> None:
+    with pytest.raises(BadRequest, match=f"{name} must be true or false"):
+        GenerateRequest.of({"prompt": "Hi", name: "no"})
 
 
 def test_what_the_default_map_lacks_is_said(llama: LoadedModel) -> None:

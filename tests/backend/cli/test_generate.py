@@ -120,6 +120,7 @@ def test_the_same_seed_draws_the_same_tokens(model: str) -> None:
         ("--temperature", "-1"),
         ("--max-new-tokens", "0"),
         ("--stop", "two words"),
+        ("--compiled", "--device", "cpu"),
         ("--chat",),
         ("--no-trace", "-o", "x.trace"),
         ("--tile", "random"),
