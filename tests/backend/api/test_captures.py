@@ -60,6 +60,25 @@ def test_points_and_layers_can_be_chosen(client: httpx.Client) -> None:
     assert answer.json()["points"] == ["attn_out.1", "ln_f"]
 
 
+def test_values_are_kept_as_the_config_says(client: httpx.Client, trace: dict[str, Any]) -> None:
+    config = {
+        "quantization": "f16",
+        "attention_tier": "full_row",
+        "logits_topk": 2,
+        "points": ["mlp_act", "attn_weights"],
+    }
+    answer = client.post("/api/captures", json={"model_id": "local/one", "prompt": "Hi there, you", "config": config})
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert made["top"] == trace["top"][:2]
+    exact, half = (tensor(client, one["trace_id"], "mlp_act.1") for one in (trace, made))
+    assert np.array_equal(half, exact.astype(np.float16))
+    row = client.get(f"/api/traces/{made['trace_id']}/tensor", params={"address": "attn_weights.0"})
+    assert (row.status_code, row.json()["error"]["code"]) == (409, "not_captured")
+    heatmap = {"address": "mlp_act.1", "top": 3}
+    assert client.get(f"/api/traces/{made['trace_id']}/heatmap", params=heatmap).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code", "said"),
     [
@@ -76,6 +95,23 @@ def test_points_and_layers_can_be_chosen(client: httpx.Client) -> None:
         ({"points": ["mlp_act.9"]}, 400, "bad_address", "out of range"),
         ({"points": ["router"]}, 422, "point_unavailable", "router"),
         ({"points": ["../etc"]}, 400, "bad_address", "not an address"),
+        (
+            {"config": {"max_bytes_per_step": 1}},
+            400,
+            "bad_request",
+            "takes no max_bytes_per_step: what is asked for is kept",
+        ),
+        ({"config": {"drop_policy": "drop_layer"}}, 400, "bad_request", "takes no drop_policy"),
+        ({"config": {"capture_mode": "tile"}}, 400, "bad_request", "mode 'tile'"),
+        ({"config": {"quantization": "f64"}}, 422, "invalid_request", "'config.quantization'"),
+        ({"config": {"logits_topk": "3"}}, 422, "invalid_request", "'config.logits_topk'"),
+        ({"config": {"logits_topk": 1001}}, 400, "bad_request", "logits_topk can't be 1001"),
+        ({"config": {"attention_tier": "summary"}}, 400, "bad_request", "not among the points"),
+        ({"config": {"points": ["mlp_act"]}, "points": ["mlp_act"]}, 400, "bad_request", "points are given twice"),
+        ({"config": {"points": []}}, 400, "bad_request", "points must be a list"),
+        ({"config": {"layers": [2]}}, 400, "bad_address", "Layer 2 is out of range"),
+        ({"config": {"form": "f16"}}, 400, "bad_request", "no 'form'"),
+        ({"config": "f16"}, 422, "invalid_request", "'config'"),
         ({"promt": "misspelt"}, 422, "invalid_request", "'promt'"),
         ({"model_id": ""}, 422, "invalid_request", "'model_id'"),
     ],

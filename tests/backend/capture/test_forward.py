@@ -8,8 +8,8 @@ import torch
 
 from neuronscope.capture.forward import capture_prompt, run_prompt
 from neuronscope.core.address import Address
+from neuronscope.core.capture_config import CaptureConfig
 from neuronscope.core.errors import BadAddress, NeuronScopeError, PointUnavailable, StorageFull
-from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.loader import load, wrap
 from neuronscope.models.loading.sources import BUNDLED_ID, Sources, folder_source
@@ -28,7 +28,7 @@ def llama() -> LoadedModel:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_trace_holds_the_neurons_of_a_bare_hook(family: str, tmp_path: Path) -> None:
     loaded = wrap(tiny_model(family), tiny_tokenizer(), family)
-    trace = capture_prompt(loaded, PROMPT, CaptureSpec(), tmp_path)
+    trace = capture_prompt(loaded, PROMPT, CaptureConfig(), tmp_path)
     ids = torch.tensor([[token.id for token in trace.tokens]])
     for layer in range(3):
         expected = bare_neurons(loaded.model, family, ids, layer).numpy()
@@ -60,7 +60,7 @@ def test_taps_on_every_point_change_nothing_on_stories260k(stories260k: Path) ->
 
 
 def test_statistics_leave_special_tokens_out(llama: LoadedModel, tmp_path: Path) -> None:
-    trace = capture_prompt(llama, PROMPT, CaptureSpec(("resid_post.1",)), tmp_path)
+    trace = capture_prompt(llama, PROMPT, CaptureConfig(points=("resid_post.1",)), tmp_path)
     assert [token.special for token in trace.tokens].count(True) == 1
     stats = trace.step(0).entries[0].stats
     plain = trace["resid_post.1"][1:].astype(np.float64)
@@ -73,7 +73,7 @@ def test_statistics_leave_special_tokens_out(llama: LoadedModel, tmp_path: Path)
 
 
 def test_the_likeliest_next_tokens_are_those_of_the_model(llama: LoadedModel, tmp_path: Path) -> None:
-    trace = capture_prompt(llama, PROMPT, CaptureSpec(("logits",)), tmp_path)
+    trace = capture_prompt(llama, PROMPT, CaptureConfig(points=("logits",)), tmp_path)
     with torch.no_grad():
         ids = torch.tensor([[token.id for token in trace.tokens]])
         expected = torch.log_softmax(llama.model(input_ids=ids).logits[0, -1], -1)
@@ -91,7 +91,7 @@ def test_what_can_not_be_captured_leaves_no_file(
     llama: LoadedModel, tmp_path: Path, points: tuple[str, ...], error: type[NeuronScopeError]
 ) -> None:
     with pytest.raises(error):
-        capture_prompt(llama, PROMPT, CaptureSpec(points), tmp_path)
+        capture_prompt(llama, PROMPT, CaptureConfig(points=points), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,5 +101,5 @@ def test_a_full_disk_while_writing_leaves_no_file(
     # SQLite's own limit on pages is how a full disk looks from inside.
     monkeypatch.setattr(writing, "_SCHEMA", writing._SCHEMA + "PRAGMA max_page_count=10;")
     with pytest.raises(StorageFull):
-        capture_prompt(llama, "a" * 60, CaptureSpec(), tmp_path)
+        capture_prompt(llama, "a" * 60, CaptureConfig(), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -67,6 +67,17 @@ def test_capture_reads_standard_input_and_keeps_the_trace_in_the_workspace(model
     assert "3 tokens, 4 tensors" in plain.stdout
 
 
+def test_capture_keeps_less_where_that_is_asked_for(model: str) -> None:
+    asked = ("capture", "Hi there", "-m", model, "--point", "mlp_act", "--point", "attn_weights")
+    less = good(*asked, "--keep-as", "q8", "--attention", "summary", "--top", "3")
+    assert len(less["top"]) == 3
+    with Trace.open(Path(less["path"])) as trace:
+        assert trace.values(0, "attn_weights.0")["weights"].shape[1] == 8
+        assert {e.payload["kind"] for e in trace.step(0).entries if e.payload} == {"full", "attention_summary"}
+    shown = run(*asked, "--top", "7")
+    assert len(shown.stdout.splitlines()) == 1 + 1 + 7
+
+
 def test_layers_of_a_prompt_equal_layers_of_its_trace(model: str, home: Path) -> None:
     traces = home / "traces"
     made = good("capture", "Hi there", "-m", model)
@@ -123,6 +134,8 @@ def test_analysis_of_a_trace(model: str) -> None:
         (("capture", "Hi", "-m", "MODEL", "--layers", "9"), 2, "Layer 9 is out of range"),
         (("capture", "Hi", "-m", "MODEL", "--layers", "x"), 2, "no list of numbers"),
         (("capture", "Hi", "-m", "MODEL", "--point", "router"), 2, "router"),
+        (("capture", "Hi", "-m", "MODEL", "--attention", "summary"), 2, "not among the points"),
+        (("capture", "Hi", "-m", "MODEL", "--top", "-1"), 2, "logits_topk can't be -1"),
         (("capture", "Hi", "-m", "EMPTY"), 2, "no config.json"),
         (("layers",), 2, "Give a prompt"),
         (("layers", "--trace", "nonsense"), 2, "not the id of a trace"),

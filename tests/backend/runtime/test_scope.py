@@ -23,6 +23,14 @@ def test_load_capture_and_read_back(tmp_path: Path) -> None:
     assert np.array_equal(ns.open_trace(trace.path)["mlp_act.1"], trace["mlp_act.1"])
 
 
+def test_a_capture_is_kept_in_less_where_that_is_asked_for() -> None:
+    scope = ns.wrap(tiny_model("llama"), tiny_tokenizer(), model_id="mine")
+    whole = scope.capture("one cat", points=["mlp_act"], layers=np.array([1]))
+    half = scope.capture("one cat", config={"quantization": "f16", "points": ["mlp_act.1"]})
+    assert half.points == whole.points
+    assert np.array_equal(half["mlp_act.1"], whole["mlp_act.1"].astype(np.float16))
+
+
 def test_wrap_uses_the_very_model_it_is_given() -> None:
     model = tiny_model("gpt2")
     scope = ns.wrap(model, tiny_tokenizer(), model_id="mine")
@@ -81,6 +89,8 @@ def test_mistakes_in_python_are_told_in_a_sentence(tiny_models: Path) -> None:
     scope = ns.load(tiny_models / "one", dtype=torch.float32)
     with pytest.raises(BadRequest, match="one text"):
         scope.capture("Hi", points="mlp_act")
+    with pytest.raises(BadRequest, match="takes no drop_policy"):
+        scope.capture("Hi", config={"drop_policy": "stop_trace"})
     with pytest.raises(BadRequest, match="is a list"):
         scope.capture(["a", "b"])  # type: ignore[arg-type]  # the mistake under test
     with pytest.raises(UnsupportedModel, match="Linear is no model of transformers"):

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from neuronscope.api.schemas.captures import CaptureAnswer, CaptureRequest
 from neuronscope.api.schemas.neurons import ProbeAnswer, ProbeRequest
+from neuronscope.api.schemas.trace_config import as_given
 from neuronscope.api.services import Services
 from neuronscope.api.units import place_of, unit_of
-from neuronscope.core.spec import CaptureSpec
+from neuronscope.core.capture_config import CaptureConfig
 from neuronscope.runtime.keeping import Keeping
 
 if TYPE_CHECKING:
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 
 def capture(services: Services, body: CaptureRequest) -> CaptureAnswer:
     """Run a prompt on its model's thread and write the trace."""
-    spec = CaptureSpec(
-        None if body.points is None else tuple(body.points), None if body.layers is None else tuple(body.layers)
-    )
+    config = CaptureConfig.of(None if body.config is None else as_given(body.config), body.points, body.layers)
 
     def work(loaded: LoadedModel) -> Trace:
         from neuronscope.capture.forward import capture_prompt
 
-        return capture_prompt(loaded, body.prompt, spec, services.workspace.traces)
+        return capture_prompt(loaded, body.prompt, config, services.workspace.traces)
 
     with services.engine.run(services.present(body.model_id), work) as trace:
         removed = Keeping(services.workspace.traces).tidy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuronscope.capture.prompt_entries import entry_of
 from neuronscope.capture.reduce import tensor_stats
 from neuronscope.capture.taps import read_taps
 from neuronscope.core.address import Address
-from neuronscope.core.events import Done, Entry, Start, Step
+from neuronscope.core.capture_config import CaptureConfig
+from neuronscope.core.events import Done, Start, Step
 from neuronscope.core.ids import new_id
-from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import Encoded, LoadedModel
 from neuronscope.traces.store import Trace
 from neuronscope.traces.writer import TraceWriter
 
 LOGITS = Address("logits")
-TOP_NEXT = 20
 
 
 @torch.no_grad()
@@ -60,35 +61,40 @@ def run_prompt(
 
 
 def capture_prompt(
-    loaded: LoadedModel, prompt: str, spec: CaptureSpec, folder: Path, trace_id: str | None = None
+    loaded: LoadedModel, prompt: str, config: CaptureConfig, folder: Path, trace_id: str | None = None
 ) -> Trace:
-    """Run a prompt once and write what ``spec`` asks for into ``folder/<trace_id>.trace``, in full float32.
+    """Run a prompt once and write what ``config`` asks for into ``folder/<trace_id>.trace``.
 
     Raises :class:`BadRequest` or :class:`TooLarge` for the prompt, :class:`BadAddress` or :class:`PointUnavailable`
-    for the spec, :class:`StorageFull` where the disk is; then nothing is left behind.
+    for the points, :class:`StorageFull` where the disk is; then nothing is left behind.
     """
     encoded = loaded.encode(prompt)
-    addresses, unavailable = spec.split(loaded.anatomy.layer_count, loaded.anatomy.refused)
+    addresses, unavailable = config.spec.split(loaded.anatomy.layer_count, loaded.anatomy.refused)
     tensors, logits = run_prompt(loaded, encoded, addresses)
     identity = trace_id or new_id("t")
     special = np.array([token.special for token in encoded.tokens])
-    entries = tuple(
-        Entry(str(a), tensors[a].shape, tensor_stats(_plain(a, tensors[a], special)), {"kind": "full"})
-        for a in addresses
-    )
+    entries, whole = [], dict[str, NDArray[np.float32]]()
+    for address in addresses:
+        # Let go of one by one: encoded, they lie in memory a second time.
+        values = tensors.pop(address)
+        entry, kept = entry_of(address, values, tensor_stats(_plain(address, values, special)), config)
+        entries.append(entry)
+        if kept is not None:
+            whole[entry.address] = kept
     start = Start(
         trace_id=identity,
         model_id=loaded.model_id,
         revision=loaded.revision,
         model_key=loaded.key,
-        config={"capture_mode": "full", "dtype": loaded.dtype, "layer_count": loaded.anatomy.layer_count},
+        config={**asdict(config), "dtype": loaded.dtype, "layer_count": loaded.anatomy.layer_count},
         tokens=encoded.tokens,
         points=tuple(str(a) for a in addresses),
         unavailable=unavailable,
     )
-    step = Step("prefill", 0, 0, len(encoded.ids), encoded.tokens, entries, top=_top_next(loaded, logits))
+    top = _top_next(loaded, logits, config.logits_topk)
+    step = Step("prefill", 0, 0, len(encoded.ids), encoded.tokens, tuple(entries), top=top)
     with TraceWriter(folder / f"{identity}.trace", start, prompt=prompt) as writer:
-        writer.write(step, {str(a): tensors[a] for a in addresses})
+        writer.write(step, whole)
         writer.finish(Done("length"))
     return Trace.open(folder / f"{identity}.trace")
 
@@ -100,8 +106,8 @@ def _plain(address: Address, values: NDArray[np.float32], special: NDArray[np.bo
     return values[~special]
 
 
-def _top_next(loaded: LoadedModel, logits: Tensor) -> tuple[dict[str, object], ...]:
-    chosen = torch.log_softmax(logits, dim=-1).topk(min(TOP_NEXT, logits.shape[-1]))
+def _top_next(loaded: LoadedModel, logits: Tensor, count: int) -> tuple[dict[str, object], ...]:
+    chosen = torch.log_softmax(logits, dim=-1).topk(min(count, logits.shape[-1]))
     return tuple(
         {"id": int(i), "text": loaded.token_text(int(i)), "logprob": float(p)}
         for p, i in zip(chosen.values, chosen.indices, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -20,7 +20,11 @@ from neuronscope.cli.common import (
     spinner,
 )
 from neuronscope.cli.options import loading_options
+from neuronscope.core.capture_config import CaptureConfig
 from neuronscope.core.errors import Conflict
+from neuronscope.core.trace_config import AttentionTier, Quantization
+
+SHOWN = 5
 
 
 @click.command()
@@ -30,6 +34,13 @@ from neuronscope.core.errors import Conflict
     "--point", "points", multiple=True, help="Point or address, such as resid_post or mlp_act.3. May be repeated."
 )
 @layers_option
+@click.option("--keep-as", type=click.Choice(get_args(Quantization)), help="Form of kept values [default: f32].")
+@click.option(
+    "--attention",
+    type=click.Choice(get_args(AttentionTier)),
+    help="What is kept of the point attn_weights [default: full_matrix].",
+)
+@click.option("--top", type=int, help="How many of the likeliest next tokens are told [default: 20 kept, 5 shown].")
 @click.option(
     "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Trace file to write [default: the workspace]."
 )
@@ -40,6 +51,9 @@ def command(
     model: str | None,
     points: tuple[str, ...],
     layers: tuple[int, ...] | None,
+    keep_as: str | None,
+    attention: str | None,
+    top: int | None,
     out: Path | None,
     loading: dict[str, Any],
     as_json: bool,
@@ -48,9 +62,12 @@ def command(
     text = read_prompt(prompt)
     if out is not None and out.exists():
         raise Conflict(f"{out} exists already.", "Choose another name with --out.")
+    given = {"quantization": keep_as, "attention_tier": attention, "logits_topk": top, "layers": layers}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = CaptureConfig.of(given, points or None)
     scope = load(model, **loading)
-    with spinner("Running the prompt"), scope.capture(text, points or None, layers) as trace:
-        path, top = trace.path, trace.step(0).top
+    with spinner("Running the prompt"), scope.capture(text, config=config) as trace:
+        path, likely = trace.path, trace.step(0).top
         found = {
             "trace_id": trace.trace_id,
             "path": path,
@@ -59,7 +76,7 @@ def command(
             "points": trace.points,
             "layers": trace.layers,
             "unavailable": trace.unavailable,
-            "top": top,
+            "top": likely,
         }
     if out is not None:
         found["path"] = shutil.move(path, out)
@@ -69,4 +86,7 @@ def command(
     click.echo(f"{len(trace.tokens)} tokens, {len(trace.points)} tensors in {found['path']}")
     for address, reason in trace.unavailable.items():
         click.echo(f"not in this model: {address} ({reason})")
-    print_table(("next token", "log-probability"), ((show(entry["text"]), entry["logprob"]) for entry in top[:5]))
+    print_table(
+        ("next token", "log-probability"),
+        ((show(entry["text"]), entry["logprob"]) for entry in likely[: SHOWN if top is None else top]),
+    )

@@ -39,10 +39,10 @@ def command(prompt: str | None, model: str | None, trace_ref: str | None, point:
             trace = find_trace(trace_ref)
         else:
             from neuronscope.capture.forward import capture_prompt
-            from neuronscope.core.spec import CaptureSpec
+            from neuronscope.core.capture_config import CaptureConfig
 
             loaded = load(model).loaded
-            trace = capture_prompt(loaded, read_prompt(prompt or ""), CaptureSpec((point,)), Path(folder))
+            trace = capture_prompt(loaded, read_prompt(prompt or ""), CaptureConfig(points=(point,)), Path(folder))
         with trace:
             rows = list(layer_rows(trace, point, by))
     if as_json:

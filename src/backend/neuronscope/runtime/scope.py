@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from neuronscope.capture.forward import capture_prompt
 from neuronscope.core.address import Unit
+from neuronscope.core.capture_config import CaptureConfig
 from neuronscope.core.errors import BadRequest
 from neuronscope.core.generation import GenerateRequest
-from neuronscope.core.spec import CaptureSpec
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.models.loading.recipe import Recipe
 from neuronscope.models.loading.sources import BUNDLED_ID, SourcesAndPaths
@@ -96,18 +96,24 @@ class Scope:
         """The traces of the workspace, of all models: to list, pin, delete and take in, and to set a limit."""
         return Keeping(self.workspace.traces)
 
-    def capture(self, prompt: str, points: Sequence[str] | None = None, layers: Sequence[int] | None = None) -> Trace:
+    def capture(
+        self,
+        prompt: str,
+        points: Sequence[str] | None = None,
+        layers: Sequence[int] | None = None,
+        *,
+        config: CaptureConfig | Mapping[str, Any] | None = None,
+    ) -> Trace:
         """Run a prompt once and keep what the points held; by default the neurons and the residual stream.
 
-        ``trace["mlp_act.7"]`` is float32 ``[position, neuron]``. Errors as in
-        :func:`neuronscope.capture.forward.capture_prompt`.
+        ``trace["mlp_act.7"]`` is float32 ``[position, neuron]``, and exact unless ``config={"quantization": "f16"}`` says
+        otherwise. Errors as in :class:`~neuronscope.core.capture_config.CaptureConfig` and
+        :func:`~neuronscope.capture.forward.capture_prompt`.
         """
         if not isinstance(prompt, str):
             raise BadRequest(f"The prompt is a {type(prompt).__name__}.", "Give one text; call again for another.")
-        if isinstance(points, str):
-            raise BadRequest(f"'{points}' is one text.", f"Give a list of points: points=[{points!r}].")
-        spec = CaptureSpec(None if points is None else tuple(points), None if layers is None else tuple(layers))
-        trace = capture_prompt(self.loaded, prompt, spec, self.workspace.traces)
+        asked = CaptureConfig.of(config, points, layers)
+        trace = capture_prompt(self.loaded, prompt, asked, self.workspace.traces)
         self.traces.tidy()
         return trace
 

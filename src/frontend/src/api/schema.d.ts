@@ -1915,6 +1915,51 @@ export interface components {
             points?: string[] | null;
             /** Layers */
             layers?: number[] | null;
+            /** @description How they are kept; default: in full float32. */
+            config?: components["schemas"]["CaptureConfig"] | null;
+        };
+        /**
+         * CaptureConfig
+         * @description How a capture keeps what its points held. What else a run's has is refused here, with what to do instead.
+         */
+        CaptureConfig: {
+            /**
+             * Capture Mode
+             * @description A capture keeps whole tensors.
+             * @default full
+             * @constant
+             */
+            capture_mode?: "full";
+            /**
+             * Quantization
+             * @description Of the values: all of each, half of it, or 8 bits with a scale for each row.
+             * @default f32
+             * @enum {string}
+             */
+            quantization?: "f32" | "f16" | "q8";
+            /**
+             * Attention Tier
+             * @description Of ``attn_weights`` among the points: the whole matrix, or of the last token each head's row or its strongest keys.
+             * @default full_matrix
+             * @enum {string}
+             */
+            attention_tier?: "summary" | "full_row" | "full_matrix";
+            /**
+             * Logits Topk
+             * @description How many of the likeliest next tokens are told.
+             * @default 20
+             */
+            logits_topk?: number;
+            /**
+             * Points
+             * @description Here or beside ``config``.
+             */
+            points?: string[] | null;
+            /**
+             * Layers
+             * @description Likewise.
+             */
+            layers?: number[] | null;
         };
         /** GenerationOut */
         GenerationOut: {

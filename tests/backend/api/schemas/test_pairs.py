@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from neuronscope.api.schemas import calibrations, groups, neuron_table, neurons, trace_config, traces, unit_questions
 from neuronscope.core import intervention
+from neuronscope.core.capture_config import CaptureConfig
 from neuronscope.core.group import Group
 from neuronscope.core.stats import STATS
 from neuronscope.core.trace_config import TraceConfig
@@ -18,6 +19,7 @@ from neuronscope.runtime import calibration, keeping
 
 BODIES: list[tuple[type[Any], type[BaseModel]]] = [
     (TraceConfig, trace_config.TraceConfig),
+    (CaptureConfig, trace_config.CaptureConfig),
     (intervention.Intervention, trace_config.Intervention),
     (intervention.Source, trace_config.PatchSource),
 ]

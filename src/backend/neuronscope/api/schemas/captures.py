@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from neuronscope.api.schemas.common import Answer, ModelId, Request, TokenOut
+from neuronscope.api.schemas.trace_config import CaptureConfig
 
 
 class CaptureRequest(Request):
@@ -13,6 +14,8 @@ class CaptureRequest(Request):
     points: list[str] | None = Field(None, min_length=1, max_length=64)
     """Point names or addresses; default: the neurons and the residual stream of every layer."""
     layers: list[int] | None = Field(None, min_length=1, max_length=512)
+    config: CaptureConfig | None = None
+    """How they are kept; default: in full float32."""
 
 
 class NextToken(Answer):

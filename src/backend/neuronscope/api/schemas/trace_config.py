@@ -1,13 +1,21 @@
-"""What of a live run is recorded, and what is changed in it, as a body says it. The types are refused here, values in core."""
+"""What of a run or a capture is recorded, and what is changed, as a body says it: types are refused here, values in core."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from neuronscope.api.schemas.common import Request
+from neuronscope.core.capture_config import check_fields
 from neuronscope.core.intervention import Op
 from neuronscope.core.trace_config import AttentionTier, CaptureMode, DropPolicy, Quantization, TileSource
 
@@ -48,6 +56,30 @@ class TraceConfig(_Plain):
     """Height and width in cells; default: 32 and 32, by PCA 16 and 16."""
     tile_reference: str | None = None
     """The index whose sample gives the components; by PCA, and only there."""
+
+
+class CaptureConfig(_Plain):
+    """How a capture keeps what its points held. What else a run's has is refused here, with what to do instead."""
+
+    capture_mode: Literal["full"] = "full"
+    """A capture keeps whole tensors."""
+    quantization: Quantization = "f32"
+    """Of the values: all of each, half of it, or 8 bits with a scale for each row."""
+    attention_tier: AttentionTier = "full_matrix"
+    """Of ``attn_weights`` among the points: the whole matrix, or of the last token each head's row or its strongest keys."""
+    logits_topk: int = 20
+    """How many of the likeliest next tokens are told."""
+    points: list[str] | None = None
+    """Here or beside ``config``."""
+    layers: list[int] | None = None
+    """Likewise."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _say_what_a_capture_takes(cls, value: object) -> object:
+        if isinstance(value, Mapping):
+            check_fields(value)
+        return value
 
 
 class PatchSource(_Plain):
