@@ -93,6 +93,20 @@ def test_a_protected_unit_is_marked_and_changed_only_knowingly(page: Page, runni
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "protected_unit")
 
 
+def test_a_group_with_a_protected_unit_is_changed_only_knowingly(page: Page, running: Program, guarded: str) -> None:
+    units = ["mlp_act.0:1", guarded]
+    group = running.post("/api/groups", model_id=BUNDLED, name="leant on", units=units)["group_id"]
+    page.goto(f"{running.base}/live?group={group}&steer=ablate")
+    ask = page.get_by_role("alert", name="Protected units of a group")
+    expect(ask.get_by_role("listitem")).to_have_text(re.compile(rf"^{re.escape(guarded)}\+"))
+    assert violations(page) == []
+    ask.get_by_role("button", name="Ablate anyway").click()
+    expect(page.get_by_text(re.compile("protection\\s+overridden"))).to_be_visible()
+    page.get_by_role("button", name="What is the capital of France?", exact=True).click()
+    expect(page.get_by_role("region", name=re.compile("Receipts of step"))).to_contain_text("changed 2 units")
+    running.client.delete(f"/api/groups/{group}").raise_for_status()
+
+
 def test_tiles_are_the_values_that_the_trace_holds(page: Page, running: Program) -> None:
     page.goto(f"{running.base}/live?keep=tile&tokens=3&layer=1")
     page.get_by_role("button", name="What is 23 + 45?", exact=True).click()

@@ -8,17 +8,37 @@ export type Kind = "boost" | "ablate";
 
 /** With `override` a unit is changed that a calibration protects. */
 export function makeChange(kind: Kind, unit: string, override = false): Change {
-  const knowingly = override ? { override_protection: true } : {};
-  return kind === "boost"
-    ? { id: `boost ${unit}`, units: [unit], op: "scale", value: BOOST, ...knowingly }
-    : { id: `ablate ${unit}`, units: [unit], op: "ablate_zero", ...knowingly };
+  const made =
+    kind === "boost"
+      ? { id: `boost ${unit}`, units: [unit], op: "scale", value: BOOST }
+      : { id: `ablate ${unit}`, units: [unit], op: "ablate_zero" };
+  return override ? knowingly(made) : made;
+}
+
+/** What of a group a change needs. */
+export interface GroupUnits {
+  group_id: string;
+  name: string;
+  units: readonly string[];
 }
 
 /** The same done to all units of a group. */
-export const groupChange = (kind: Kind, groupId: string, units: readonly string[]): Change => ({
-  ...makeChange(kind, groupId),
-  units,
+export const groupChange = (kind: Kind, group: GroupUnits, override = false): Change => ({
+  ...makeChange(kind, group.group_id, override),
+  units: group.units,
 });
+
+/** A change of protected units that a person has to confirm: of one of them, or of a group that holds some. */
+export type Asked = { kind: Kind; unit: string } | { kind: Kind; group: GroupUnits };
+
+/** The changes with one more, or in place of the one that has its id. */
+export const withChange = (changes: readonly Change[], one: Change): Change[] => [
+  ...changes.filter(({ id }) => id !== one.id),
+  one,
+];
+
+/** The change as it is made knowingly. */
+export const knowingly = (change: Change): Change => ({ ...change, override_protection: true });
 
 /** Whether it may change protected units. */
 export const overrides = (change: Change): boolean => change.override_protection === true;

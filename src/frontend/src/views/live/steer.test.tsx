@@ -1,12 +1,21 @@
-import { screen, waitFor } from "@testing-library/react";
-import { beforeEach, expect, it } from "vitest";
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it } from "vitest";
+import { groupChange } from "@/lib/changes";
 import { GROUP_ID, group } from "@/testing/driving";
 import { everyday } from "@/testing/fixtures";
 import { FakeSocket } from "@/testing/live";
-import { renderAt } from "@/testing/render";
+import { expectAccessible, renderAt } from "@/testing/render";
 import { type FakeServer, failure, fakeServer } from "@/testing/server";
 import LiveView from "./LiveView";
 import { newChat, useLive } from "./store";
+
+const calibration = {
+  created_at: "2026-01-01T00:00:00Z",
+  corpus: "bundled",
+  bound: 0.05,
+  tested: 1792,
+};
 
 let server: FakeServer;
 beforeEach(() => {
@@ -46,4 +55,54 @@ it("asks first where the unit is protected", async () => {
   renderAt("/live?unit=mlp_act.1:3&steer=ablate", <LiveView />);
   expect(await screen.findByRole("button", { name: "Ablate it anyway" })).toBeVisible();
   expect(useLive.getState().wanted).toEqual([]);
+});
+
+describe("a group that holds protected units", () => {
+  const guard = (...units: { unit: string; rise: number | null }[]) =>
+    server.on("GET /api/calibrations/kept", { body: { calibration: { ...calibration, protected: units } } });
+  const ask = async () => within(await screen.findByRole("alert", { name: "Protected units of a group" }));
+
+  it("is asked about first, by their names", async () => {
+    guard({ unit: "mlp_act.9:9", rise: 2 }, { unit: "mlp_act.1:3", rise: 0.5 });
+    renderAt(`/live?group=${GROUP_ID}&steer=ablate`, <LiveView />);
+    const asked = await ask();
+    expect(asked.getByText(/“sums” holds a protected unit. The model leans on it/)).toBeVisible();
+    expect(asked.getAllByRole("listitem").map((one) => one.textContent)).toEqual(["mlp_act.1:3+0.5000"]);
+    expect(useLive.getState().wanted).toEqual([]);
+    await waitFor(() => expect(window.location.search).toBe(""));
+    await expectAccessible(document.body);
+    await userEvent.click(asked.getByRole("button", { name: "Leave them" }));
+    expect(screen.queryByRole("alert")).toBeNull();
+    expect(useLive.getState().wanted).toEqual([]);
+  });
+
+  it("is changed once a person says so, knowingly", async () => {
+    guard({ unit: "mlp_act.0:7", rise: null }, { unit: "mlp_act.1:3", rise: 0.5 });
+    const page = renderAt(`/live?group=${GROUP_ID}&steer=boost`, <LiveView />);
+    const asked = await ask();
+    expect(asked.getByText(/holds 2 protected units. The model leans on them/)).toBeVisible();
+    await userEvent.click(asked.getByRole("button", { name: "Boost anyway" }));
+    const made = groupChange("boost", group, true);
+    expect(made.override_protection).toBe(true);
+    expect(useLive.getState().wanted).toEqual([made]);
+    expect(screen.getByText(/protection overridden/)).toBeVisible();
+    page.unmount();
+    // It was said once.
+    renderAt(`/live?group=${GROUP_ID}&steer=boost`, <LiveView />);
+    await waitFor(() => expect(window.location.search).toBe(""));
+    expect(screen.queryByRole("alert")).toBeNull();
+    expect(useLive.getState().wanted).toEqual([made]);
+  });
+
+  it("is told where it was asked for before anybody knew of them", async () => {
+    guard({ unit: "mlp_act.0:7", rise: 1 }, { unit: "mlp_act.1:3", rise: 0.5 });
+    useLive.setState({ wanted: [groupChange("ablate", group)] });
+    renderAt("/live", <LiveView />);
+    expect(
+      await screen.findByText(/mlp_act\.0:7 and 1 more are protected, so it will be refused/),
+    ).toBeVisible();
+    await userEvent.click(screen.getByRole("button", { name: "Change anyway" }));
+    expect(useLive.getState().wanted).toEqual([groupChange("ablate", group, true)]);
+    expect(screen.queryByText(/will be refused/)).toBeNull();
+  });
 });

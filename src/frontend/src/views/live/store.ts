@@ -4,7 +4,7 @@ import { create } from "zustand";
 import { client, unwrap } from "@/api/client";
 import { type GenerateRequest, RunStream, type StreamState } from "@/api/live";
 import { StepCache } from "@/api/traceCache";
-import type { Kind } from "@/lib/changes";
+import type { Asked } from "@/lib/changes";
 import type { Change, ErrorEvent, LiveEvent, Message } from "@/lib/liveEvents";
 import { ended, inForceAt, isLive, noRun, type Run, withEvents } from "@/lib/run";
 import { asError, lostNow, notSent, type Refusal, refused, type Sendable } from "./refusal";
@@ -33,8 +33,7 @@ export interface LiveState {
   wanted: readonly Change[];
   /** Whether a change was sent and no step has told of it yet. */
   changing: boolean;
-  /** A change of a protected unit that a person has to confirm. */
-  asked: { kind: Kind; unit: string } | null;
+  asked: Asked | null;
   /** The step on screen; null for the newest. */
   shown: number | null;
   playing: boolean;

@@ -3,14 +3,14 @@ import { ApiError } from "@/api/client";
 import { useCalibration } from "@/api/queries/calibrations";
 import { useGroup } from "@/api/queries/groups";
 import { useModels } from "@/api/queries/models";
-import { groupChange, kindOf } from "@/lib/changes";
+import { kindOf } from "@/lib/changes";
 import { readChoice } from "@/lib/url";
 import { useParams, usePatch } from "@/state/address";
 import { useOptions } from "./options";
 import { refused } from "./refusal";
-import { change, useLive } from "./store";
+import { useLive } from "./store";
 import { useChangedModel } from "./useProtected";
-import { useWish } from "./useWish";
+import { useGroupWish, useWish } from "./useWish";
 
 /**
  * What another view asks for in the address: `steer=boost` or `steer=ablate`, of the `unit` or of the `group` there. It is
@@ -23,6 +23,7 @@ export function useSteer(): void {
   const groupId = params.get("group");
   const { unit } = useOptions();
   const wish = useWish();
+  const wishGroup = useGroupWish();
   const group = useGroup(groupId ?? "", kind !== "" && groupId !== null);
   // A protected unit is asked about first, so which ones are has to be known.
   const { modelId, ready } = useChangedModel();
@@ -35,11 +36,9 @@ export function useSteer(): void {
     if (kind === "" || unsure) return;
     if (groupId !== null) {
       if (!data && !error) return;
-      if (data?.model_id === modelId) {
-        const made = groupChange(kind, data.group_id, data.units);
-        change([...useLive.getState().wanted.filter(({ id }) => id !== made.id), made]);
-      } else if (error instanceof ApiError) useLive.setState({ refusal: refused("change", error) });
+      if (data?.model_id === modelId) wishGroup(kind, data);
+      else if (error instanceof ApiError) useLive.setState({ refusal: refused("change", error) });
     } else if (unit !== null && kindOf(useLive.getState().wanted, unit) !== kind) wish(kind, unit);
     patch({ steer: null, group: null });
-  }, [kind, unsure, groupId, data, error, unit, modelId, wish, patch]);
+  }, [kind, unsure, groupId, data, error, unit, modelId, wish, wishGroup, patch]);
 }
