@@ -28,7 +28,7 @@ def _both(
     """The steps by the short way and by the plain one, and what was recorded."""
     records = Records()
     with monkeypatch.context() as patch:
-        patch.setattr(passes, "step_graph", lambda *given: StepGraph(*given, record=records))
+        patch.setattr(passes, "step_graph", lambda loaded, *given: StepGraph(*given, loaded.device, record=records))
         found = steps(run(loaded, count, config))
     return found, steps(run(loaded, count, config)), records
 
@@ -81,6 +81,20 @@ def test_it_is_recorded_anew_where_keys_have_moved(monkeypatch: pytest.MonkeyPat
     # The step after the keys have moved tries the work once more by itself.
     assert len(records) == 2
     assert sum(records.queued) == 20 - PLAIN_FIRST - 1
+
+
+def test_what_cannot_be_recorded_goes_the_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def refuse(*_given: object) -> Any:
+        tried.append(True)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passes, "step_graph", lambda loaded, *given: StepGraph(*given, loaded.device, record=refuse))
+        found = steps(run(tiny("llama"), STEPS))
+    _assert_alike(found, steps(run(tiny("llama"), STEPS)))
+    assert tried == [True]
 
 
 @pytest.mark.parametrize("config", [{"attention_tier": "full_row"}, {"attention_tier": "full_matrix"}, {"layers": [0]}])

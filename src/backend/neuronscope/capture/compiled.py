@@ -108,6 +108,8 @@ def compiled_decode(loaded: LoadedModel, length: int) -> CompiledDecode:
     """For a run of up to ``length`` tokens in all. Raises :class:`BadRequest` where the model can't be compiled."""
     if loaded.device.type != "cuda":
         raise BadRequest(f"Compiled decoding needs an NVIDIA card, and this model is on {loaded.device}.", LEAVE_OUT)
+    if not loaded.on_one_card:
+        raise BadRequest("Compiled decoding needs a model on one card, and this one is spread over several.", LEAVE_OUT)
     if not getattr(loaded.model, "_can_compile_fullgraph", False):
         name = type(loaded.model).__name__
         raise BadRequest(f"{name} can't be compiled: transformers says that its passes aren't all alike.", LEAVE_OUT)

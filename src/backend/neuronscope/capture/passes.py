@@ -63,7 +63,7 @@ class Passes:
         self._rows, self._block_rows = rows, BlockRows(loaded)
         self._compiled = compiled
         self._cache: Cache | None = None
-        self._graph = step_graph(watch, attention, resolved, loaded.device) if compiled is None else None
+        self._graph = step_graph(loaded, watch, attention, resolved) if compiled is None else None
         self._pieced: PiecedPasses | None = None
         self._recorded_taps: tuple[list[Address], list[Tensor]] = ([], [])
         self._recorded_tallies: dict[str, Tally] = {}
@@ -82,7 +82,7 @@ class Passes:
 
     def __enter__(self) -> Self:
         self._cache = run_cache(self._loaded.model) if self._compiled is None else self._compiled.cache
-        if self._compiled is None and self._loaded.device.type == "cuda":
+        if self._compiled is None and self._loaded.on_one_card:
             self._pieced = PiecedPasses(self._cache, self._loaded.device)
         if self._compiled is not None and (learnt := self._compiled.learnt(self._kind)) is not None:
             self._taps.begin_with(learnt)

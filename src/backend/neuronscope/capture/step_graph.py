@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -16,7 +17,9 @@ from neuronscope.capture.watch import Group, Watch
 from neuronscope.core.address import Address
 from neuronscope.core.trace_config import Resolved
 from neuronscope.models.attention import AttentionCall
+from neuronscope.models.loaded import LoadedModel
 
+log = logging.getLogger("neuronscope.capture")
 _Rows = list[tuple[Group, list[Tensor]]]
 _Calls = list[tuple[list[Address], list[AttentionCall]]]
 
@@ -68,11 +71,23 @@ class StepGraph:
             # Once by itself: the next step may be another again, and each kernel is loaded when it is first used.
             self._found = cross(self._inputs.reduce(self._watch))
             return True
-        if self._graph is None:
-            inputs = self._inputs
-            self._graph = self._record(lambda: inputs.reduce(self._watch), self._device)
+        if self._graph is None and not self._recorded(self._inputs):
+            self._found = cross(self._inputs.reduce(self._watch))
+            return True
+        assert self._graph is not None
         self._found = None
         self._graph.queue()
+        return True
+
+    def _recorded(self, inputs: _Inputs) -> bool:
+        try:
+            self._graph = self._record(lambda: inputs.reduce(self._watch), self._device)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            log.debug("a step's work is not recorded: %s", error)
+            self._serves = False  # from the next step on
+            return False
         return True
 
     def arrays(self) -> list[NDArray[Any]]:
@@ -84,9 +99,9 @@ class StepGraph:
         return found
 
 
-def step_graph(watch: Watch, attention: AttentionWatch, resolved: Resolved, device: torch.device) -> StepGraph | None:
-    """The short way for runs on this device; ``None`` where there is none. A CPU has one of its own."""
-    return StepGraph(watch, attention, resolved, device) if device.type == "cuda" else None
+def step_graph(loaded: LoadedModel, watch: Watch, attention: AttentionWatch, resolved: Resolved) -> StepGraph | None:
+    """The short way for runs of this model; ``None`` where there is none. A CPU has one of its own."""
+    return StepGraph(watch, attention, resolved, loaded.device) if loaded.on_one_card else None
 
 
 class _Inputs:

@@ -54,6 +54,12 @@ class LoadedModel:
         return self.model.device
 
     @cached_property
+    def on_one_card(self) -> bool:
+        """Whether all of it is on one CUDA device, so that a pass is one device's work."""
+        devices = {parameter.device for parameter in self.model.parameters()}
+        return len(devices) == 1 and self.device.type == "cuda"
+
+    @cached_property
     def weight_bytes(self) -> int:
         """Bytes of all parameters and buffers, tied ones once, and of the scales of quantized ones."""
         return sum(t.numel() * t.element_size() for t in stored_tensors(self.model))
