@@ -53,7 +53,7 @@ class LoadedModel:
     def device(self) -> torch.device:
         return self.model.device
 
-    @cached_property
+    @property
     def on_one_card(self) -> bool:
         """Whether all of it is on one CUDA device, so that a pass is one device's work."""
         devices = {parameter.device for parameter in self.model.parameters()}
