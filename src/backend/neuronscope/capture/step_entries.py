@@ -16,7 +16,6 @@ from neuronscope.capture.step_sheet import StepSheet
 from neuronscope.capture.watch import Watch
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
-from neuronscope.traces.codec import WHOLE
 from neuronscope.traces.packed import EntryPacker, PackedEntries, pack_entry
 from neuronscope.traces.payloads import index_dtype, size_of
 from neuronscope.traces.sheet import Sheet
@@ -61,11 +60,12 @@ class StepEntries:
         watched = self._watch.tables(arrays)
         seen = [] if watched is not None else self._watch.entries(arrays)
         tables = [*(watched or ()), *self._attention.tables(arrays)]
-        if watched is not None and not self._with_logits:
-            beside = _top_logits(ids, raw, vocabulary)
-            stored_apart = any(table.common is not None and table.common["kind"] in WHOLE for table in tables)
-            fitted = None if stored_apart else fit_tables(tables, self._names, beside, len(ids), self._resolved)
-            if fitted is not None:
+        kept_logits = any(LOGITS in table.names and table.common is not None for table in tables)
+        if watched is not None and (kept_logits or not self._with_logits):
+            beside = [] if kept_logits else _top_logits(ids, raw, vocabulary)
+            fitted = fit_tables(tables, self._names, beside, len(ids), self._resolved)
+            # What goes first is a question of all entries where logits are among the tables: they stay.
+            if fitted is not None and not (fitted.dropped and kept_logits):
                 self._sheet.learn(fitted, self._names, len(beside))
                 return self._packer.pack(fitted.parts, self._names, beside), fitted.dropped
         seen += [entry for table in tables for entry in table.entries()]

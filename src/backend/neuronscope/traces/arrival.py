@@ -14,9 +14,9 @@ from neuronscope.core.address import Address
 from neuronscope.core.errors import BadAddress, Conflict, Damaged, NotCaptured, NotFound, TooLarge
 from neuronscope.core.ids import check_id
 from neuronscope.core.storage import full_disk_named
-from neuronscope.traces.codec import WHOLE
 from neuronscope.traces.payloads import decode
 from neuronscope.traces.store import Trace
+from neuronscope.traces.tensors import is_whole
 from neuronscope.traces.writer import TABLES
 
 SQLITE = b"SQLite format 3\0"
@@ -100,7 +100,7 @@ def _check_contents(trace: Trace) -> None:
                 Address.parse(entry.address)
                 if entry.payload is None:
                     continue
-                if entry.payload.get("kind") in WHOLE:
+                if is_whole(entry.payload):
                     if trace.tensor(number, entry.address).shape != entry.shape:
                         raise Damaged(f"{entry.address} has another shape at step {number} than the trace says.")
                 else:

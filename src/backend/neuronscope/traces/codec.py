@@ -1,48 +1,37 @@
-"""How steps and tensors become bytes: zstd over MessagePack, and one safetensors buffer per tensor."""
+"""How steps become bytes: zstd over MessagePack, with whole tensors left to lie beside it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import msgpack
-import numpy as np
 import zstandard
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from neuronscope.core.errors import Damaged
 from neuronscope.core.events import Entry, Receipt, Step, Token
 from neuronscope.traces.packed import PackedEntries, array_header, pack_entry
 from neuronscope.traces.payloads import size_of
+from neuronscope.traces.tensors import StoredTensor, is_whole, stored_entries, without_values
 
 MAX_CHUNK = 1 << 30
-WHOLE = ("full", "attention_matrix")
-"""Kinds of payload that are stored as tensors of their own, so that a step's chunk stays small."""
 LEVEL = -3
 """A tenth larger than level 1 and twice as fast: most of a step is float16, which hardly shrinks."""
 _BODY = b"\x84\xa7entries"
 """How MessagePack begins a map of four whose first key is this."""
-_TENSOR, _SCALE = "tensor", "scale"
-_NAMES = {"f32": "float32", "f16": "float16", "q8": "q8"}
-_SHORT = {name: short for short, name in _NAMES.items()}
-_SAFETENSORS = {"f32": "F32", "f16": "F16", "q8": "I8"}
 
 
 def step_body(step: Step, whole: bool = True) -> bytes:
     """Entries, inputs, likeliest tokens and what was dropped as one MessagePack map of four, in this order.
 
-    With ``whole`` false payloads of the kinds in :data:`WHOLE` leave their values out: :func:`whole_tensors` gives them.
+    With ``whole`` false whole tensors leave their values out: :func:`whole_tensors` gives them.
     """
     entries = step.entries
-    if isinstance(entries, PackedEntries):
+    if isinstance(entries, PackedEntries) and not (whole and entries.tensors):
         packed = [entries.data]
     else:
         # One by one, since dataclasses' own conversion takes longer than all the rest of a step.
-        payloads = [e.payload if whole else _without_values(e.payload) for e in entries]
+        payloads = [e.payload if whole else without_values(e.payload) for e in entries]
         packed = [array_header(len(entries)), *map(pack_entry, entries, payloads)]
     rest = {
         "inputs": [{"id": t.id, "text": t.text, "special": t.special} for t in step.inputs],
@@ -56,8 +45,13 @@ def step_body(step: Step, whole: bool = True) -> bytes:
 def has_whole(step: Step) -> bool:
     """Whether a step holds payloads that are stored as tensors of their own."""
     if isinstance(step.entries, PackedEntries):
-        return False
-    return any(e.payload is not None and e.payload.get("kind") in WHOLE for e in step.entries)
+        return bool(step.entries.tensors)
+    return any(is_whole(e.payload) for e in step.entries)
+
+
+def whole_tensors(step: Step) -> Sequence[StoredTensor]:
+    """What a step's entries hold as tensors of their own."""
+    return step.entries.tensors if isinstance(step.entries, PackedEntries) else stored_entries(step.entries)
 
 
 def has_payload(step: Step) -> bool:
@@ -126,68 +120,3 @@ def _unpack(chunk: bytes) -> dict[str, Any]:
 
 def _unzip(chunk: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompress(chunk, max_output_size=MAX_CHUNK)
-
-
-def _without_values(payload: dict[str, Any] | None) -> dict[str, Any] | None:
-    if payload is None or payload.get("kind") not in WHOLE:
-        return payload
-    return {key: value for key, value in payload.items() if key not in ("values", "scales")}
-
-
-def whole_tensors(step: Step) -> list[tuple[str, str, str, bytes]]:
-    """Address, dtype, shape as JSON, and the safetensors buffer of each payload of the kinds in :data:`WHOLE`."""
-    if isinstance(step.entries, PackedEntries):
-        return []  # they hold none, and unpacking them would take longer than writing them
-    return [
-        (e.address, _NAMES[e.payload["dtype"]], _shape_text(e.shape), _pack_encoded(e.payload, e.shape))
-        for e in step.entries
-        if e.payload is not None and e.payload.get("kind") in WHOLE and "values" in e.payload
-    ]
-
-
-@lru_cache(maxsize=4096)
-def _shape_text(shape: tuple[int, ...]) -> str:
-    return json.dumps(shape)
-
-
-def _pack_encoded(payload: Mapping[str, Any], shape: tuple[int, ...]) -> bytes:
-    """A safetensors buffer from a payload's bytes as they are: its header is a length, and JSON padded to eight bytes."""
-    values, scales = payload["values"], payload.get("scales", b"")
-    return b"".join((_header(payload["dtype"], shape, len(scales), len(values)), scales, values))
-
-
-@lru_cache(maxsize=4096)
-def _header(dtype: str, shape: tuple[int, ...], scales: int, size: int) -> bytes:
-    # A few shapes come again at every step.
-    header: dict[str, Any] = {}
-    if scales:
-        header[_SCALE] = {"dtype": "F32", "shape": [*shape[:-1], 1], "data_offsets": [0, scales]}
-    header[_TENSOR] = {"dtype": _SAFETENSORS[dtype], "shape": list(shape), "data_offsets": [scales, scales + size]}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text
-
-
-def unpack_encoded(data: bytes, dtype: str) -> dict[str, Any]:
-    """``dtype``, ``values`` and ``scales`` of a payload again. Raises :class:`Damaged` for anything else."""
-    try:
-        found = load(data)
-        payload: dict[str, Any] = {"dtype": _SHORT[dtype], "values": found[_TENSOR].tobytes()}
-        return {**payload, "scales": found[_SCALE].tobytes()} if dtype == "q8" else payload
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise Damaged("A tensor of this trace can't be read.", "Its file was changed or cut short.") from error
-
-
-def pack_tensor(values: NDArray[np.float32]) -> bytes:
-    """One safetensors buffer that holds the tensor under the name ``tensor``."""
-    return save({_TENSOR: np.ascontiguousarray(values)})
-
-
-def unpack_tensor(data: bytes) -> NDArray[np.float32]:
-    """The tensor of a stored buffer, in float32 whatever it was kept in. Raises :class:`Damaged` for anything else."""
-    try:
-        found = load(data)
-        values: NDArray[np.float32] = found[_TENSOR].astype(np.float32, copy=False)
-        return values * found[_SCALE] if _SCALE in found else values
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise Damaged("A tensor of this trace can't be read.", "Its file was changed or cut short.") from error

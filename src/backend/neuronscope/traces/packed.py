@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, overload
 
 import msgpack
@@ -13,6 +14,7 @@ from neuronscope.core.events import Entry
 from neuronscope.core.stats import STATS
 from neuronscope.traces.payloads import size_of
 from neuronscope.traces.tables import EntryTable
+from neuronscope.traces.tensors import StoredTensor, is_whole, stored_table, unpack_encoded
 
 _pack = msgpack.packb
 MOST = 64
@@ -36,20 +38,22 @@ def array_header(count: int) -> bytes:
 class PackedEntries(Sequence[Entry]):
     """Entries that are unpacked when somebody looks at them; ``data`` is their MessagePack array.
 
-    ``size`` is what their payloads' arrays take. They hold no tensors that are stored by themselves.
+    ``size`` is what their payloads' arrays take. ``tensors`` hold what of ``data`` is left out, as a trace's file does.
     """
 
-    __slots__ = ("_count", "_found", "data", "size")
+    __slots__ = ("_count", "_found", "data", "size", "tensors")
 
-    def __init__(self, data: bytes, count: int, size: int) -> None:
-        self.data, self.size, self._count = data, size, count
+    def __init__(self, data: bytes, count: int, size: int, tensors: Sequence[StoredTensor] = ()) -> None:
+        self.data, self.size, self.tensors, self._count = data, size, tensors, count
         self._found: tuple[Entry, ...] | None = None
 
     def _unpacked(self) -> tuple[Entry, ...]:
         if self._found is None:
+            stored = {one.address: one for one in self.tensors}
             self._found = tuple(
-                Entry(one["address"], tuple(one["shape"]), one["stats"], one["payload"])
+                Entry(one["address"], tuple(one["shape"]), one["stats"], _with_values(one["payload"], tensor))
                 for one in msgpack.unpackb(self.data)
+                for tensor in [stored.get(one["address"])]
             )
         return self._found
 
@@ -73,6 +77,10 @@ class PackedEntries(Sequence[Entry]):
         return repr(self._unpacked())
 
 
+def _with_values(payload: dict[str, Any] | None, tensor: StoredTensor | None) -> dict[str, Any] | None:
+    return payload if payload is None or tensor is None else {**payload, **unpack_encoded(tensor.data, tensor.dtype)}
+
+
 class EntryPacker:
     """Packs the tables of step after step. What does not change from step to step is packed once.
 
@@ -89,16 +97,22 @@ class EntryPacker:
     def pack(self, tables: Iterable[EntryTable], names: Sequence[str], beside: Sequence[Entry] = ()) -> PackedEntries:
         """All entries of the tables in the order of the names, and ``beside`` behind them."""
         made: dict[str, bytes] = {}
+        stored: dict[str, StoredTensor] = {}
         size = 0
-        for table in tables:
+        for given in tables:
+            table = given
+            if is_whole(given.common):
+                stored.update({one.address: one for one in stored_table(given)})
+                table = replace(given, columns={})
             rest = self._rest(table)
             for name, head, row in zip(table.names, self._heads_of(table), table.rows, strict=True):
                 made[name] = head + rest[row]
-            size += table.payload_size
+            size += given.payload_size
         parts = [made[name] for name in names if name in made]
         parts += [pack_entry(entry, entry.payload) for entry in beside]
         size += sum([size_of(entry.payload) for entry in beside])
-        return PackedEntries(b"".join((array_header(len(parts)), *parts)), len(parts), size)
+        tensors = [stored[name] for name in names if name in stored]
+        return PackedEntries(b"".join((array_header(len(parts)), *parts)), len(parts), size, tensors)
 
     def _heads_of(self, table: EntryTable) -> list[bytes]:
         """Each entry's first two pairs, of a map of four."""

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from neuronscope.core.address import Address, check_layer
 from neuronscope.core.errors import Damaged, NotCaptured, NotFound
 from neuronscope.core.events import Done, Entry, Receipt, Step, Token, to_map
-from neuronscope.traces.codec import WHOLE, unpack_encoded, unpack_receipt, unpack_step, unpack_tensor
+from neuronscope.traces.codec import unpack_receipt, unpack_step
 from neuronscope.traces.in_use import hold, let_go
 from neuronscope.traces.payloads import decode
+from neuronscope.traces.tensors import is_whole, unpack_encoded, unpack_tensor
 from neuronscope.traces.writer import APPLICATION_ID, FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Trace:
         if entry is None or entry.payload is None:
             what = "nothing" if entry is None else "statistics only"
             raise NotCaptured(f"Step {step} kept {what} of {address}.", "trace.points says what was watched.")
-        if entry.payload.get("kind") in WHOLE and "dtype" not in entry.payload:
+        if is_whole(entry.payload) and "dtype" not in entry.payload:
             return {"values": self.tensor(step, address), "first_key": 0}
         return decode(entry.payload, entry.shape)
 
@@ -181,7 +182,7 @@ class Trace:
         return Step(row[1], row[0], row[2], row[3], (), (), row[4], row[5], row[6]), row[7]
 
     def _whole(self, number: int, entry: Entry) -> Entry:
-        if entry.payload is None or entry.payload.get("kind") not in WHOLE or "dtype" not in entry.payload:
+        if entry.payload is None or not is_whole(entry.payload) or "dtype" not in entry.payload:
             return entry
         query = "SELECT data, dtype FROM tensors WHERE step=? AND address=?"
         row = self._db.execute(query, (number, entry.address)).fetchone()

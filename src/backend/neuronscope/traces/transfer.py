@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from neuronscope.core.errors import Conflict
 from neuronscope.core.events import Step, to_map
 from neuronscope.core.storage import full_disk_named
-from neuronscope.traces.codec import WHOLE
 from neuronscope.traces.payloads import decode
 from neuronscope.traces.store import Trace
+from neuronscope.traces.tensors import is_whole
 
 FORMATS = ("trace", "npz", "json")
 
@@ -80,7 +80,7 @@ def arrays(trace: Trace) -> Iterator[tuple[str, NDArray[Any]]]:
             if entry.payload is None:
                 continue
             name = entry.address if number == 0 else f"step_{number:04d}/{entry.address}"
-            if entry.payload.get("kind") in WHOLE:
+            if is_whole(entry.payload):
                 yield name, trace.tensor(number, entry.address)
                 continue
             for part, values in decode(entry.payload, entry.shape).items():
@@ -110,7 +110,7 @@ def json_chunks(trace: Trace) -> Iterator[bytes]:
     yield b'], "receipts": ['
     found = [r for n in range(trace.step_count) if (r := trace.receipt(n)) is not None]
     yield b", ".join(_json(to_map(receipt)) for receipt in found) + b'], "tensors": {'
-    whole = [entry.address for entry in trace.step(0).entries if _is_whole(entry.payload)] if trace.step_count else []
+    whole = [entry.address for entry in trace.step(0).entries if is_whole(entry.payload)] if trace.step_count else []
     for number, address in enumerate(whole):
         values = trace.tensor(0, address)
         entry = _json({"shape": values.shape, "data": _plain(values)})
@@ -123,15 +123,11 @@ def _step(trace: Trace, number: int) -> dict[str, Any]:
     found = to_map(step)
     for entry, plain in zip(step.entries, found["entries"], strict=True):
         payload = entry.payload
-        if payload is None or (_is_whole(payload) and "values" not in payload):
+        if payload is None or (is_whole(payload) and "values" not in payload):
             continue
         kept = {key: value for key, value in payload.items() if not isinstance(value, bytes)}
         plain["payload"] = {**kept, **{name: _plain(v) for name, v in decode(payload, entry.shape).items()}}
     return found
-
-
-def _is_whole(payload: dict[str, Any] | None) -> bool:
-    return payload is not None and payload.get("kind") in WHOLE
 
 
 def _plain(values: Any) -> Any:

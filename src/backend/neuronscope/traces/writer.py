@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from neuronscope.core.events import Event, Receipt, Start, Step, to_map
 from neuronscope.core.storage import full_disk_named
-from neuronscope.traces.codec import pack_receipt, pack_step, pack_tensor, whole_tensors
+from neuronscope.traces.codec import pack_receipt, pack_step, whole_tensors
 from neuronscope.traces.in_use import hold, let_go
+from neuronscope.traces.tensors import pack_tensor
 
 APPLICATION_ID = 0x4E535452
 FORMAT_VERSION = 1
@@ -98,6 +99,7 @@ class TraceWriter:
         is there already.
         """
         chunk = pack_step(step) if chunk is None else chunk
+        kept: list[tuple[int, str, str, str, bytes | memoryview]]
         kept = [(step.step, a, str(t.dtype), json.dumps(t.shape), pack_tensor(t)) for a, t in (tensors or {}).items()]
         kept += [(step.step, *row) for row in whole_tensors(step)]
         size = len(chunk) + sum(len(row[-1]) for row in kept)
