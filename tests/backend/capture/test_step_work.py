@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neuronscope.capture import step_work
 from neuronscope.capture.reduce import tensor_stats
-from neuronscope.capture.step_work import Heads, Rows, StepWork
+from neuronscope.capture.step_work import Halves, Heads, Rows, StepWork
 from neuronscope.core.stats import STATS
 
 THREADS = (1, 2, 3, 7)
@@ -69,3 +69,23 @@ def test_a_layout_is_asked_again_at_each_step() -> None:
         expected = torch.softmax(query @ key.transpose(2, 3) * 0.5, dim=-1)[0, :, 0].topk(4, dim=-1)
         np.testing.assert_allclose(work.heads[0].weights[0], expected.values, rtol=1e-5, atol=1e-7)
         np.testing.assert_array_equal(work.heads[0].keys[0], expected.indices)
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (1, 51), (5, 7), (3, 64)])
+def test_halves_are_put_where_they_belong(threads: int, count: int, size: int) -> None:
+    torch.set_num_threads(threads)
+    tensors = [torch.randn(size) for _ in range(count)]
+    data, starts = np.full(count * (2 * size + 16), 0xEE, np.uint8), np.arange(count) * (-(-2 * size // 8) * 8 + 8)
+    halves = Halves(count, size)
+    work = StepWork([], [], [halves])
+    halves.take(np.array([tensor.data_ptr() for tensor in tensors]), data, starts)
+    work.do()
+    assert halves.fit
+    expected = np.full_like(data, 0xEE)
+    for start, tensor in zip(starts, tensors, strict=True):
+        expected[start : start + 2 * size] = tensor.half().numpy().view(np.uint8)
+    np.testing.assert_array_equal(data, expected)
+    tensors[-1][-1] = 1e6
+    work.do()
+    assert not halves.fit

@@ -11,6 +11,7 @@ import pytest
 
 from neuronscope.capture import step_entries
 from neuronscope.capture.generate import Generation
+from neuronscope.capture.whole_sheet import WholeSheet
 from neuronscope.core.events import Step
 from neuronscope.models.loaded import LoadedModel
 from neuronscope.runtime.run import Run
@@ -37,23 +38,34 @@ def _recorded(
     return steps, chunks, tensors
 
 
-def _both(
+def _all_ways(
     monkeypatch: pytest.MonkeyPatch, loaded: LoadedModel, folder: Path, config: dict[str, Any], **more: Any
-) -> tuple[list[Step], list[Step]]:
-    """The steps packed from tables, and those of entries made one by one; both files are held to be the same."""
+) -> tuple[list[Step], int]:
+    """The steps, and how many went the short way; files are held to be the same by tables, and of entries made one by one."""
+    short: list[PackedEntries] = []
+    original = WholeSheet.pack
+
+    def counted(self: WholeSheet) -> PackedEntries | None:
+        packed = original(self)
+        if packed is not None:
+            short.append(packed)
+        return packed
+
+    monkeypatch.setattr(WholeSheet, "pack", counted)
     found = _recorded(loaded, folder, config, **more)
+    monkeypatch.setattr(WholeSheet, "pack", lambda _self: None)
+    by_tables = _recorded(loaded, folder, config, **more)
     monkeypatch.setattr(step_entries, "fit_tables", lambda *_given: None)
-    expected = _recorded(loaded, folder, config, **more)
-    assert not any(isinstance(step.entries, PackedEntries) for step in expected[0])
-    assert found[1] == expected[1]
-    assert found[2] == expected[2]
-    for one, other in zip(found[0], expected[0], strict=True):
+    one_by_one = _recorded(loaded, folder, config, **more)
+    assert not any(_packed(one_by_one[0]))
+    assert found[1:] == by_tables[1:] == one_by_one[1:]
+    for one, other in zip(found[0], one_by_one[0], strict=True):
         assert list(one.entries) == list(other.entries)
         assert (one.dropped, payload_bytes(one)) == (other.dropped, payload_bytes(other))
         assert (has_whole(one), has_payload(one)) == (has_whole(other), has_payload(other))
         # As it is sent: with its values.
         assert step_body(one) == step_body(other)
-    return found[0], expected[0]
+    return found[0], len(short)
 
 
 def _packed(steps: list[Step]) -> list[bool]:
@@ -62,15 +74,17 @@ def _packed(steps: list[Step]) -> list[bool]:
 
 @pytest.mark.parametrize("quantization", ["f32", "f16", "q8"])
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2", "gpt_neox", "qwen3"])
-def test_files_are_the_same_by_both_ways(
+def test_files_are_the_same_by_all_ways(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str, quantization: str
 ) -> None:
     loaded = tiny(family)
     points = tuple(sorted({address.point for address in loaded.anatomy.sites}))
     config = {**FULL, "quantization": quantization, "points": points}
-    found, _ = _both(monkeypatch, loaded, tmp_path, config)
+    found, short = _all_ways(monkeypatch, loaded, tmp_path, config)
     assert _packed(found) == [False, *[True] * (STEPS - 1)]
     assert all(has_whole(step) for step in found)
+    # All but the prompt, the token by which the taps learn what is held, and one that is learnt from.
+    assert short == (STEPS - 3 if quantization == "f16" else 0)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +103,28 @@ def test_files_are_the_same_by_both_ways(
 def test_so_they_are_where_less_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str, config: dict[str, Any]
 ) -> None:
-    _both(monkeypatch, tiny(family), tmp_path, config)
+    _all_ways(monkeypatch, tiny(family), tmp_path, config)
 
 
 def test_what_float16_cannot_hold_is_stored_in_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change = {"units": ["mlp_out.1:3"], "op": "set", "value": 1e6}
-    found, _ = _both(monkeypatch, tiny("llama"), tmp_path, FULL, changes=(change,))
+    found, short = _all_ways(monkeypatch, tiny("llama"), tmp_path, FULL, changes=(change,))
     assert {e.payload["dtype"] for e in found[-1].entries if e.payload and e.payload["kind"] == "full"} == {
         "f16",
         "f32",
     }
     assert all(_packed(found)[1:])
+    assert short == 0
+
+
+def test_a_step_that_outgrows_its_budget_loses_what_it_does_by_all_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = tiny("llama")
+    last = _recorded(loaded, tmp_path, FULL)[0][5]
+    stats = sum(28 for entry in last.entries if entry.stats)
+    # Attention looks at a key more at each step.
+    config = {**FULL, "max_bytes_per_step": payload_bytes(last) + stats + 8 * len(last.top)}
+    found, short = _all_ways(monkeypatch, loaded, tmp_path, config)
+    assert short == STEPS - 3
+    assert [step.dropped is None for step in found] == [False, *[True] * 5, *[False] * (STEPS - 6)]

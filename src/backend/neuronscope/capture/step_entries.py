@@ -11,15 +11,16 @@ from typing import Any
 from torch import Tensor
 
 from neuronscope.capture.attend import AttentionWatch
-from neuronscope.capture.budget import fit, fit_tables
+from neuronscope.capture.budget import TOP_BYTES, fit, fit_tables
 from neuronscope.capture.step_sheet import StepSheet
 from neuronscope.capture.watch import Watch
+from neuronscope.capture.whole_sheet import WholeSheet
 from neuronscope.core.events import Entry
 from neuronscope.core.trace_config import Resolved
-from neuronscope.traces.packed import EntryPacker, PackedEntries, pack_entry
+from neuronscope.traces.packed import EntryPacker, PackedEntries, joined, pack_entry
 from neuronscope.traces.payloads import index_dtype, size_of
 from neuronscope.traces.sheet import Sheet
-from neuronscope.traces.tables import in_order
+from neuronscope.traces.tables import STATS_BYTES, in_order
 
 LOGITS = "logits"
 
@@ -32,13 +33,19 @@ class StepEntries:
         self._packer = EntryPacker()
         self._sheet = StepSheet(watch, attention, resolved)
         self._filled: Sheet | None = None
+        self._whole_sheet = WholeSheet(watch, resolved)
+        self._whole: PackedEntries | None = None
         self._names = [*watch.names, *attention.names]
         self._with_logits = LOGITS in watch.names
 
     def reduce(self) -> list[Tensor]:
         """The step's results on the model's device, in the order in which :meth:`take` takes them back."""
         self._filled = None if self._with_logits else self._sheet.pack()
-        return [] if self._filled is not None else [*self._watch.reduce(), *self._attention.reduce()]
+        if self._filled is not None:
+            return []
+        self._whole = self._whole_sheet.pack()
+        watched = [] if self._whole is not None else self._watch.reduce()
+        return [*watched, *self._attention.reduce()]
 
     def take(
         self, arrays: Iterator[Any], ids: Any, raw: Any, vocabulary: int
@@ -47,6 +54,8 @@ class StepEntries:
 
         ``ids`` and ``raw`` are the likeliest tokens and their logits, of so large a ``vocabulary``.
         """
+        if self._whole is not None:
+            return self._take_whole(self._whole, arrays, ids, raw, vocabulary)
         sheet = self._filled
         if sheet is None and not self._with_logits and (count := self._sheet.expected()):
             numbers = list(islice(arrays, count))
@@ -67,10 +76,21 @@ class StepEntries:
             # What goes first is a question of all entries where logits are among the tables: they stay.
             if fitted is not None and not (fitted.dropped and kept_logits):
                 self._sheet.learn(fitted, self._names, len(beside))
+                if fitted.dropped is None:
+                    self._whole_sheet.learn(watched)
                 return self._packer.pack(fitted.parts, self._names, beside), fitted.dropped
         seen += [entry for table in tables for entry in table.entries()]
         entries = _with_top_logits(in_order(seen, self._names), ids, raw, vocabulary)
         return fit(entries, len(ids), self._resolved)
+
+    def _take_whole(
+        self, whole: PackedEntries, arrays: Iterator[Any], ids: Any, raw: Any, vocabulary: int
+    ) -> tuple[Sequence[Entry], dict[str, Any] | None]:
+        beside = [] if LOGITS in self._whole_sheet.names else _top_logits(ids, raw, vocabulary)
+        looked = self._packer.pack(self._attention.tables(arrays), self._attention.names, beside)
+        entries = joined(whole, looked)
+        most = entries.size + len(entries) * STATS_BYTES + len(ids) * TOP_BYTES
+        return (entries, None) if most <= self._resolved.max_bytes_per_step else fit(entries, len(ids), self._resolved)
 
 
 def _with_top_logits(entries: list[Entry], ids: Any, raw: Any, vocabulary: int) -> list[Entry]:

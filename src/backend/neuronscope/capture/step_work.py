@@ -24,14 +24,15 @@ from torch import Tensor
 from neuronscope.capture.attention_kernel import summarise_attention
 from neuronscope.capture.fused_cpu import p99_place
 from neuronscope.capture.kernels import reduce_at
+from neuronscope.capture.lay_kernel import halve_bits
 from neuronscope.capture.pointers import floats_at, ints_at, longs_at
 from neuronscope.capture.reduce import SPARSE_BELOW
 
 I64 = NDArray[np.int64]
 
-THREADS, ROWS, HEADS, FIRST = range(4)
+THREADS, ROWS, HEADS, HALVES, FIRST = range(5)
 """Of the words that say what there is to do: how many share it, how many jobs of each kind, and where these begin."""
-ROW_WORDS, HEAD_WORDS = 9, 15
+ROW_WORDS, HEAD_WORDS, HALF_WORDS = 9, 15, 5
 
 
 @cache
@@ -92,12 +93,28 @@ def _heads(words: I64, part: int, parts: int) -> None:
     )
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def _halves(words: I64, part: int, parts: int) -> None:
+    count, size = words[0], words[1]
+    sources, targets = longs_at(words[2], count), longs_at(words[3], count)
+    # By values, not by rows, since logits are a single one.
+    at, last = count * size * part // parts, count * size * (part + 1) // parts
+    while at < last:
+        row, first = at // size, at % size
+        end = min(size, first + last - at)
+        raw = floats_at(sources[row], size).view(np.uint32)
+        halves = ints_at(targets[row], (size + 1) // 2).view(np.uint16)
+        if not halve_bits(raw[first:end], halves[first:end]):
+            words[4] = 1
+        at += end - first
+
+
 @cfunc(types.void(types.voidptr), cache=True)
 def _work(data: Any) -> None:
     head = longs_at(data, FIRST)
-    parts, rows, heads = head[THREADS], head[ROWS], head[HEADS]
+    parts, rows, heads, halves = head[THREADS], head[ROWS], head[HEADS], head[HALVES]
     part = _thread() if parts > 1 else 0
-    words = longs_at(data, FIRST + rows * ROW_WORDS + heads * HEAD_WORDS)
+    words = longs_at(data, FIRST + rows * ROW_WORDS + heads * HEAD_WORDS + halves * HALF_WORDS)
     at = FIRST
     for _ in range(rows):
         _rows(words[at : at + ROW_WORDS], part, parts)
@@ -105,6 +122,9 @@ def _work(data: Any) -> None:
     for _ in range(heads):
         _heads(words[at : at + HEAD_WORDS], part, parts)
         at += HEAD_WORDS
+    for _ in range(halves):
+        _halves(words[at : at + HALF_WORDS], part, parts)
+        at += HALF_WORDS
 
 
 class Rows:
@@ -115,20 +135,21 @@ class Rows:
         self.stats = np.empty((height, 7), np.float32)
         self._held: object = None
         self.indices, self.values = np.empty((height, wanted), np.int32), np.empty((height, wanted), np.float32)
-        self._addresses = np.empty(height, np.int64)
+        self.addresses = np.empty(height, np.int64)
+        """Where the rows lie that were taken."""
         place, below = p99_place(size)
         share = np.float64(place - below).view(np.int64)
-        held = [_at(array) for array in (self._addresses, self.stats, self.indices, self.values)]
+        held = [_at(array) for array in (self.addresses, self.stats, self.indices, self.values)]
         self.words = np.array([height, size, below, share, wanted, *held], np.int64)
 
     def take(self, tensors: Sequence[Tensor]) -> None:
         """The tensors that are the rows; :func:`~neuronscope.capture.fused_cpu.plain` holds for each."""
-        self._addresses[:] = [tensor.data_ptr() for tensor in tensors]
+        self.addresses[:] = [tensor.data_ptr() for tensor in tensors]
 
     def take_rows(self, rows: NDArray[np.float32]) -> None:
         """The same of an array ``[row, value]`` in one piece, which is held as long as this is."""
         self._held = rows
-        self._addresses[:] = _at(rows) + np.arange(len(rows)) * rows.strides[0]
+        self.addresses[:] = _at(rows) + np.arange(len(rows)) * rows.strides[0]
 
 
 class Heads:
@@ -154,14 +175,34 @@ class Heads:
         self._addresses[:] = [one.data_ptr() for one in queries], [one.data_ptr() for one in keys]
 
 
-class StepWork:
-    """Both for all of a step at once: each thread takes its share of every one of them."""
+class Halves:
+    """Rows of ``size`` values each as float16, each put where it belongs."""
 
-    def __init__(self, rows: Sequence[Rows], heads: Sequence[Heads]) -> None:
-        self.rows, self.heads = rows, heads
-        jobs: list[Rows | Heads] = [*rows, *heads]
+    def __init__(self, count: int, size: int) -> None:
+        self._held: object = None
+        self._addresses = np.empty((2, count), np.int64)
+        self.words = np.array([count, size, *[_at(array) for array in self._addresses], 0], np.int64)
+
+    def take(self, sources: I64, data: NDArray[np.uint8], starts: I64) -> None:
+        """Where the rows lie, and where in ``data`` each belongs: at places that are multiples of four."""
+        self._held = data
+        self._addresses[:] = sources, _at(data) + starts
+        self.words[4] = 0
+
+    @property
+    def fit(self) -> bool:
+        """Whether all values were finite in float16."""
+        return not self.words[4]
+
+
+class StepWork:
+    """All of them for all of a step at once: each thread takes its share of every one."""
+
+    def __init__(self, rows: Sequence[Rows], heads: Sequence[Heads], halves: Sequence[Halves] = ()) -> None:
+        self.rows, self.heads, self.halves = rows, heads, halves
+        jobs: list[Rows | Heads | Halves] = [*rows, *heads, *halves]
         self._words = np.zeros(FIRST + sum(len(one.words) for one in jobs), np.int64)
-        self._words[ROWS], self._words[HEADS] = len(rows), len(heads)
+        self._words[ROWS], self._words[HEADS], self._words[HALVES] = len(rows), len(heads), len(halves)
         at = FIRST
         for one in jobs:
             place = self._words[at : at + len(one.words)]

@@ -49,7 +49,7 @@ class PackedEntries(Sequence[Entry]):
 
     def _unpacked(self) -> tuple[Entry, ...]:
         if self._found is None:
-            stored = {one.address: one for one in self.tensors}
+            stored = {one[0]: one for one in self.tensors}
             self._found = tuple(
                 Entry(one["address"], tuple(one["shape"]), one["stats"], _with_values(one["payload"], tensor))
                 for one in msgpack.unpackb(self.data)
@@ -78,7 +78,18 @@ class PackedEntries(Sequence[Entry]):
 
 
 def _with_values(payload: dict[str, Any] | None, tensor: StoredTensor | None) -> dict[str, Any] | None:
-    return payload if payload is None or tensor is None else {**payload, **unpack_encoded(tensor.data, tensor.dtype)}
+    if payload is None or tensor is None:
+        return payload
+    _, dtype, _, data = tensor
+    return {**payload, **unpack_encoded(data, dtype)}
+
+
+def joined(first: PackedEntries, second: PackedEntries) -> PackedEntries:
+    """The entries of both, one after the other."""
+    count = len(first) + len(second)
+    bodies = [one.data[len(array_header(len(one))) :] for one in (first, second)]
+    data = b"".join((array_header(count), *bodies))
+    return PackedEntries(data, count, first.size + second.size, [*first.tensors, *second.tensors])
 
 
 class EntryPacker:
@@ -102,7 +113,7 @@ class EntryPacker:
         for given in tables:
             table = given
             if is_whole(given.common):
-                stored.update({one.address: one for one in stored_table(given)})
+                stored.update({one[0]: one for one in stored_table(given)})
                 table = replace(given, columns={})
             rest = self._rest(table)
             for name, head, row in zip(table.names, self._heads_of(table), table.rows, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,8 @@ _SHORT = {name: short for short, name in _NAMES.items()}
 _SAFETENSORS = {"f32": "F32", "f16": "F16", "q8": "I8"}
 
 
-class StoredTensor(NamedTuple):
-    """A row of a trace's table of tensors, but for its step. ``shape`` is JSON, ``data`` a safetensors buffer."""
-
-    address: str
-    dtype: str
-    shape: str
-    data: bytes | memoryview
+StoredTensor = tuple[str, str, str, bytes | memoryview]
+"""A row of a trace's table of tensors, but for its step: address, dtype, shape as JSON, and a safetensors buffer."""
 
 
 def is_whole(payload: Mapping[str, Any] | None) -> bool:
@@ -48,7 +43,7 @@ def without_values(payload: dict[str, Any] | None) -> dict[str, Any] | None:
 def stored_entries(entries: Sequence[Entry]) -> list[StoredTensor]:
     """The rows of entries that hold whole tensors."""
     return [
-        StoredTensor(e.address, _NAMES[e.payload["dtype"]], _shape_text(e.shape), _pack_encoded(e.payload, e.shape))
+        (e.address, _NAMES[e.payload["dtype"]], _shape_text(e.shape), _pack_encoded(e.payload, e.shape))
         for e in entries
         if e.payload is not None and is_whole(e.payload) and "values" in e.payload
     ]
@@ -72,8 +67,37 @@ def stored_table(table: EntryTable) -> list[StoredTensor]:
             together = np.concatenate([np.broadcast_to(header, (height, len(header))), *flat], axis=1)
             buffers[shape] = together.reshape(-1).data, together.shape[1]
         data, size = buffers[shape]
-        found.append(StoredTensor(name, _NAMES[dtype], _shape_text(shape), data[row * size : (row + 1) * size]))
+        found.append((name, _NAMES[dtype], _shape_text(shape), data[row * size : (row + 1) * size]))
     return found
+
+
+class TensorSheet:
+    """The bytes of a step's tensors as they are stored, with the places of their values: a step with the same tensors puts its
+    values there.
+
+    ``starts`` say, table by table, where in :attr:`data` the values of each entry begin, which is at a multiple of eight.
+    """
+
+    def __init__(self, tables: Sequence[EntryTable], names: Sequence[str]) -> None:
+        sizes = {name: table.columns["values"][0].nbytes for table in tables for name in table.names}
+        stored = {one[0]: one for table in tables for one in stored_table(table)}
+        self._rows: list[tuple[str, str, str, slice]] = []
+        starts: dict[str, int] = {}
+        parts: list[bytes] = []
+        at = 0
+        for name in (name for name in names if name in stored):
+            address, dtype, shape, data = stored[name]
+            self._rows.append((address, dtype, shape, slice(at, at + len(data))))
+            starts[name] = at + len(data) - sizes[name]
+            parts += [bytes(data), bytes(-len(data) % 8)]
+            at += len(data) + len(parts[-1])
+        self.data = np.frombuffer(b"".join(parts), np.uint8)
+        self.starts = [np.array([starts[name] for name in table.names], np.int64) for table in tables]
+
+    def tensors(self, data: NDArray[np.uint8]) -> list[StoredTensor]:
+        """The rows of a copy of :attr:`data`."""
+        whole = data.data
+        return [(address, dtype, shape, whole[place]) for address, dtype, shape, place in self._rows]
 
 
 @lru_cache(maxsize=4096)
